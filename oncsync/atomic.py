@@ -1,0 +1,57 @@
+"""Writes small documents so that a reader sees the old one or the new one, never half of either."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from oncsync.errors import FolderError
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int | None = None, durable: bool = False) -> None:
+    """Replaces `path` by `content` in one step; the parent folder is made when it is missing.
+
+    The new file follows the umask unless `mode` is given. With `durable` the bytes are on disk before the rename.
+    Raises `FolderError` when the disk is full or the place cannot be written; the old file is then still whole.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
+        try:
+            with open(descriptor, "wb") as stream:
+                stream.write(content)
+                if durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            os.replace(partial, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
+    except OSError as error:
+        raise folder_error(path, error) from error
+
+
+def write_if_changed(path: Path, content: bytes) -> bool:
+    """Replaces `path` only when its bytes differ, so that an unchanged file keeps its mtime; says whether it did."""
+    try:
+        if path.read_bytes() == content:
+            return False
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise folder_error(path, error) from error
+    write_atomic(path, content)
+    return True
+
+
+def folder_error(path: Path, error: OSError) -> FolderError:
+    """Turns an operating-system error at `path` into the error a person reads."""
+    reason = (error.strerror or str(error)).lower()
+    return FolderError(
+        f"Cannot write `{path}`: {reason}",
+        hint="free some space or choose another place, then run the same command again: nothing is lost",
+    )
