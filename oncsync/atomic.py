@@ -26,7 +26,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, durable
                 if durable:
                     stream.flush()
                     os.fsync(stream.fileno())
-            os.replace(partial, path)
+            partial.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 partial.unlink()

@@ -166,23 +166,34 @@ def evaluate_bounds(begin: str, end: str | None, now: datetime) -> Span:
     Raises `TimeTextError` when both bounds are durations, when the bounds are equal or in the wrong order.
     """
     end_text = "now" if end is None else end
-    begin_is_duration, end_is_duration = (_is_duration(text) for text in (begin, end_text))
+    begin_is_duration, end_is_duration = (is_duration(text) for text in (begin, end_text))
     if begin_is_duration and end_is_duration:
-        raise TimeTextError(f"`{begin}` and `{end_text}` are relative to each other; write one as a date or `now`")
+        raise TimeTextError(
+            f"`{begin}` and `{end_text}` are relative to each other; write one as a date or `now`"
+        )
     if begin_is_duration:
         last = _evaluate(end_text, now, is_end=True)
         first = parse_duration(begin).after(last)
     else:
         first = _evaluate(begin, now, is_end=False)
-        last = parse_duration(end_text).after(first) if end_is_duration else _evaluate(end_text, now, is_end=True)
+        last = (
+            parse_duration(end_text).after(first)
+            if end_is_duration
+            else _evaluate(end_text, now, is_end=True)
+        )
     if first == last:
-        raise TimeTextError(f"the span is empty: it begins and ends at {format_instant(first)}; the end is exclusive")
+        raise TimeTextError(
+            f"the span is empty: it begins and ends at {format_instant(first)}; the end is exclusive"
+        )
     if first > last:
-        raise TimeTextError(f"the span ends ({format_instant(last)}) before it begins ({format_instant(first)})")
+        raise TimeTextError(
+            f"the span ends ({format_instant(last)}) before it begins ({format_instant(first)})"
+        )
     return Span(first, last)
 
 
-def _is_duration(text: str) -> bool:
+def is_duration(text: str) -> bool:
+    """Whether a bound counts from the other bound: it is a duration and not `now`."""
     return is_relative(text) and text.strip().lower() != "now"
 
 

@@ -1,0 +1,78 @@
+"""What an error of the service means for a chunk. Pure.
+
+Sources: rule 4, onc-api.md 1.2 and 1.3, open questions 9, 10, 12, 21, 45, 46, 49; the glossary's safe client rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from oncsync.errors import FaultError, ForbiddenError, OncsyncError, RefusedError, ServiceError, UnreachableError
+from oncsync.state import Outcome
+
+NO_DATA_CODE = 33
+FUTURE_CODE = 25
+MISSING_OPTION_CODE = 128
+WRONG_OPTION_CODES = (127, 129)
+NOT_THEN_TEXT = "not during the provided time range"
+
+Verdict: TypeAlias = Literal["retry", "forget"] | Outcome
+"""`retry`: the same call may work later; `forget`: the service does not know the order (any more)."""
+
+
+def judge_request(error: OncsyncError) -> Verdict:
+    """Says what an error of `request` means. Only the service's own word is "no data" (open question 10)."""
+    if isinstance(error, FaultError | UnreachableError):
+        return "retry"
+    if isinstance(error, RefusedError):
+        text = (error.text or error.message or "").casefold()
+        if error.code in (NO_DATA_CODE, FUTURE_CODE) or NOT_THEN_TEXT in text:
+            return "empty"
+        return "refused"
+    if isinstance(error, ForbiddenError):
+        return "refused"
+    return "failed-permanent" if isinstance(error, ServiceError) else "failed-retryable"
+
+
+def judge_order_call(error: OncsyncError) -> Verdict:
+    """Says what an error of `run` or `download` means: a refusal there is about the id, which is then unknown."""
+    if isinstance(error, FaultError | UnreachableError):
+        return "retry"
+    if isinstance(error, RefusedError):
+        return "forget"
+    if isinstance(error, ForbiddenError):
+        return "refused"
+    return "forget" if isinstance(error, ServiceError) else "failed-retryable"
+
+
+def corrected_options(
+    options: Mapping[str, str], defaults: Mapping[str, str], error: OncsyncError
+) -> dict[str, str] | None:
+    """Gives the options to try once more after a refusal that names one, None when nothing can be corrected.
+
+    A missing option (128) is added with the listing's default, a wrong one (127, 129) is left out.
+    """
+    if not isinstance(error, RefusedError):
+        return None
+    named = [name for name in _names(error.parameter) if name.startswith("dpo_")]
+    if error.code == MISSING_OPTION_CODE:
+        added = {name: defaults[name] for name in named if name in defaults and name not in options}
+        return {**options, **added} if added else None
+    if error.code in WRONG_OPTION_CODES:
+        wrong = [name for name in named if name in options]
+        return {name: value for name, value in options.items() if name not in wrong} if wrong else None
+    return None
+
+
+def _names(parameter: str | None) -> list[str]:
+    return [name.strip() for name in (parameter or "").replace("/", ",").split(",") if name.strip()]
+
+
+def explain(error: OncsyncError) -> str:
+    """Gives the reason to store: the service's own words where it had some."""
+    if isinstance(error, ServiceError) and error.text:
+        code = f" (code {error.code})" if error.code is not None else ""
+        about = f", parameter {error.parameter}" if error.parameter else ""
+        return f"{error.text}{code}{about}"
+    return error.message

@@ -1,0 +1,95 @@
+"""How long to wait: between polls, before another try, for the run window. Pure: reads no clock, draws no number."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from oncsync.timespan import UTC
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """The waits of one sync, in seconds; tests use a faster one."""
+
+    shortest_poll: float = 1.0
+    longest_poll: float = 60.0
+    first_retry: float = 1.0
+    longest_retry: float = 60.0
+    attempts: int = 6
+    """How often one call is tried before the chunk is left for the next sync."""
+    late_file_attempts: int = 8
+    """How often a file that was announced but is not there is asked for."""
+    meta_patience: float = 600.0
+    """How long the metadata file may keep us waiting after the data files."""
+    synchronize_patience: float = 3600.0
+    """How long a file may be "not ready" after its run is complete."""
+    busy_retry: float = 5.0
+    """How often to look for a free slot that another process holds."""
+
+
+def poll_wait(pace: Pace, elapsed: float, estimate: float | None, draw: float) -> float:
+    """Gives the wait before the next poll: 15 % of what has passed or is expected, within bounds, jittered by 10 %.
+
+    `draw` is a random number from 0 to 1.
+    """
+    wait = 0.15 * max(elapsed, estimate or 0.0)
+    return min(max(wait, pace.shortest_poll), pace.longest_poll) * (0.9 + 0.2 * draw)
+
+
+def retry_wait(pace: Pace, attempt: int, asked: float | None, draw: float) -> float:
+    """Gives the wait before try number `attempt` + 1; `asked` is what the service asked for (`Retry-After`)."""
+    if asked is not None:
+        return asked + draw * min(pace.first_retry, 1.0)
+    ceiling = min(pace.longest_retry, pace.first_retry * 2.0 ** min(attempt - 1, 30))
+    return ceiling * (0.5 + 0.5 * draw)
+
+
+class RunWindow(msgspec.Struct, frozen=True):
+    """The time of day during which new orders and transfers may start (R97-R102); equal bounds mean always."""
+
+    begin: time
+    end: time
+
+    @property
+    def is_always_open(self) -> bool:
+        """Whether there is no window (R98)."""
+        return self.begin == self.end
+
+    def is_open(self, moment: datetime, zone: tzinfo | None = None) -> bool:
+        """Whether the window is open at a UTC instant, read as local time in `zone` (None: the machine's)."""
+        if self.is_always_open:
+            return True
+        local = moment.astimezone(zone).time()
+        if self.begin < self.end:
+            return self.begin <= local < self.end
+        return local >= self.begin or local < self.end
+
+    def opens_at(self, moment: datetime, zone: tzinfo | None = None) -> datetime:
+        """Gives the first UTC instant from `moment` on at which the window is open.
+
+        A begin that the clocks skip in spring opens at the moment they are put forward.
+        """
+        if self.is_open(moment, zone):
+            return moment
+        local = moment.astimezone(zone)
+        for days in (0, 1, 2):
+            day = local.date() + timedelta(days=days)
+            opening = datetime.combine(day, self.begin).replace(tzinfo=zone).astimezone(UTC)
+            if opening > moment and self.is_open(opening, zone):
+                return opening
+            skipped = opening + timedelta(hours=1)
+            if opening > moment and self.is_open(skipped, zone):
+                return skipped
+        return moment + timedelta(days=1)
+
+
+def read_window(begin: str, end: str) -> RunWindow:
+    """Reads `HH:MM:SS` twice; the manifest has checked both."""
+    return RunWindow(time.fromisoformat(begin), time.fromisoformat(end))
+
+
+def read_zone(name: str | None) -> tzinfo | None:
+    """Gives the named time zone, None for the machine's own."""
+    return None if name is None else ZoneInfo(name)

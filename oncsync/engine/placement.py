@@ -1,0 +1,151 @@
+"""Where files lie in the folder. Pure: names depend on the lock and the service's names, never on timing.
+
+Source: architecture, "The folder and the state".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry, digest
+from oncsync.naming import fill_template, safe_component, safe_file_name, with_mark
+from oncsync.state import META, FileRecord
+from oncsync.timespan import format_stamp, is_relative, parse_duration
+
+META_FOLDER = "_meta"
+OPTIONS_DIGEST_LENGTH = 6
+
+
+class WantedChunk(msgspec.Struct, frozen=True):
+    """A chunk with the first entry and request, in lock order, that want it: they decide its place."""
+
+    entry: LockEntry
+    request: LockedRequest
+    chunk: Chunk
+    directory: str
+    """Relative to the folder, with `/`."""
+
+
+def wanted_chunks(lock: Lock) -> tuple[list[WantedChunk], list[str]]:
+    """Gives every chunk once, in lock order, with its place; and warnings where entries disagree about the place."""
+    marked = _requests_with_marks(lock)
+    wanted: dict[str, WantedChunk] = {}
+    disagreeing: dict[tuple[str, str], None] = {}
+    for entry, request, chunk in lock.chunks():
+        directory = "/".join(_components(entry, request, chunk, request.id in marked))
+        first = wanted.get(chunk.id)
+        if first is None:
+            wanted[chunk.id] = WantedChunk(entry, request, chunk, directory)
+        elif first.directory != directory:
+            disagreeing[(first.entry.name, entry.name)] = None
+    warnings = [
+        f"`{first}` and `{second}` want the same data in different places; they lie where `{first}` wants them"
+        for first, second in disagreeing
+    ]
+    return list(wanted.values()), warnings
+
+
+def _requests_with_marks(lock: Lock) -> set[str]:
+    """Gives the requests that share a place with another set of options."""
+    options_at: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    requests_at: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for entry in lock.entries:
+        for request in entry.requests:
+            if request.download and request.chunks:
+                place = (
+                    entry.path or "",
+                    entry.name if entry.path and "{name}" in entry.path else "",
+                    *(part.casefold() for part in _source_components(request)),
+                    request.data_product_code,
+                    request.extension,
+                )
+                options_at[place].add(digest(request.options))
+                requests_at[place].add(request.id)
+    return {request for place, options in options_at.items() if len(options) > 1 for request in requests_at[place]}
+
+
+def _components(entry: LockEntry, request: LockedRequest, chunk: Chunk, is_marked: bool) -> list[str]:
+    mark = f"~{digest(request.options)[:OPTIONS_DIGEST_LENGTH]}" if is_marked else ""
+    if entry.path is not None:
+        parts = fill_template(entry.path, _fields(entry, request, chunk))
+        return [*parts[:-1], parts[-1] + mark] if parts else [mark] if mark else []
+    product = safe_component(f"{request.data_product_code}_{request.extension}") + mark
+    dates = [f"{chunk.begin:%Y}".rjust(4, "0")]
+    if _is_fine(request.split):
+        dates.append(f"{chunk.begin:%m}")
+    return [*_source_components(request), product, *dates]
+
+
+def _source_components(request: LockedRequest) -> list[str]:
+    place = request.source.get("locationCode") or request.source.get("deviceCode") or ""
+    category = request.source.get("deviceCategoryCode") or str(request.about.get("deviceCategoryCode") or "")
+    return [safe_component(part) for part in (place, category) if part]
+
+
+def _fields(entry: LockEntry, request: LockedRequest, chunk: Chunk) -> dict[str, str]:
+    about = {key: str(value) for key, value in request.about.items() if value is not None}
+    codes = {
+        key: request.source.get(key) or about.get(key, "")
+        for key in ("locationCode", "deviceCode", "deviceCategoryCode", "propertyCode")
+    }
+    return {
+        **codes,
+        "dataProductCode": request.data_product_code,
+        "extension": request.extension,
+        "name": entry.name,
+        "year": f"{chunk.begin:%Y}".rjust(4, "0"),
+        "month": f"{chunk.begin:%m}",
+        "day": f"{chunk.begin:%d}",
+        "begin": format_stamp(chunk.begin),
+        "end": format_stamp(chunk.end),
+    }
+
+
+def _is_fine(split: str) -> bool:
+    """Whether a split cuts into days or less, so that a year's folder would hold too many files."""
+    if split in ("day", "hour"):
+        return True
+    if not is_relative(split):
+        return False
+    step = parse_duration(split)
+    return step.months == 0 and step.milliseconds <= 86_400_000
+
+
+def file_directory(directory: str, index: str) -> str:
+    """Gives the place of a file: metadata lie in `_meta/` beside the files they describe."""
+    return f"{directory}/{META_FOLDER}".lstrip("/") if index == META else directory
+
+
+def plain_path(directory: str, raw_name: str | None, chunk_id: str, index: str) -> str:
+    """Gives the path a file has when no other file wants it."""
+    name = safe_file_name(raw_name, f"{chunk_id}_{index}")
+    return f"{file_directory(directory, index)}/{name}".lstrip("/")
+
+
+def marked_path(path: str, mark: str) -> str:
+    """Gives the path with a mark that no other file has."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + with_mark(name, mark)
+
+
+def assign_paths(
+    files: Iterable[tuple[WantedChunk, FileRecord]], taken: Mapping[str, object] | frozenset[str] = frozenset()
+) -> dict[tuple[str, tuple[int, str]], str]:
+    """Gives each file's final path, by chunk id and file key: of those that want one path the first has it.
+
+    `files` come in chunk order; `taken` are case-folded paths of files that are not ours.
+    """
+    used: set[str] = set()
+    paths: dict[tuple[str, tuple[int, str]], str] = {}
+    for wanted, file in files:
+        plain = plain_path(wanted.directory, file.name, wanted.chunk.id, file.index)
+        marks = (wanted.chunk.id, f"{wanted.chunk.id}-{file.index}", f"{wanted.chunk.id}-{file.run_id}-{file.index}")
+        for path in (plain, *(marked_path(plain, mark) for mark in marks)):
+            if path.casefold() not in used and path.casefold() not in taken:
+                break
+        used.add(path.casefold())
+        paths[(wanted.chunk.id, file.key)] = path
+    return paths

@@ -1,0 +1,192 @@
+"""One chunk under way: what it still waits for, and what each answer about its files means.
+
+No I/O and no clock: the conductor asks `react_to_file` what an answer means and does it.
+Sources: onc-api.md 3.3, open questions 7, 8, 13, 17, 18 and 20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from oncsync.api import EndOfFiles, Expired, FailedRun, NoData, NotReady
+from oncsync.engine.outcomes import explain, judge_order_call
+from oncsync.engine.pace import Pace
+from oncsync.engine.plan import PlannedChunk, Terms
+from oncsync.engine.transfers import Answer, Broken, Fetched, Job, Stopped
+from oncsync.lockfile import describe_request
+from oncsync.state import META, FileRecord
+from oncsync.timespan import format_instant
+
+ENDS_TO_TRUST = 2
+"""How often a run of unknown length must say "no more files" before it is believed (open question 8)."""
+
+
+@dataclass
+class Work:
+    """The conductor's notes on one chunk; only the conductor's own thread touches them."""
+
+    planned: PlannedChunk
+    terms: Terms
+    options: dict[str, str]
+    slot: str | None = None
+    request_id: int | None = None
+    order_began: float = 0.0
+    estimate: float | None = None
+    tries: int = 0
+    first_failure: float | None = None
+    was_ordered_anew: bool = False
+    was_corrected: bool = False
+    is_ended: bool = False
+    counts: dict[int, int | None] = field(default_factory=dict)
+    ends_seen: dict[int, int] = field(default_factory=dict)
+    jobs: dict[Job, int] = field(default_factory=dict)
+    """Files that are not settled, with how often each was tried."""
+    fetching_since: float = 0.0
+    meta_since: float | None = None
+    held_before: tuple[FileRecord, ...] = ()
+    data_files: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The chunk's id."""
+        return self.planned.id
+
+    @property
+    def label(self) -> str:
+        """What a person calls the chunk."""
+        begin, end = self.planned.wanted.chunk.begin, self.planned.date_to
+        return f"{describe_request(self.planned.wanted.request)} {_short(format_instant(begin))}..{_short(format_instant(end))}"
+
+    def jobs_of_runs(self, settled: set[tuple[int, str]]) -> list[Job]:
+        """Gives the data files to ask for once the runs are over: those announced, and one beyond (open question 8)."""
+        jobs = []
+        for run_id, count in self.counts.items():
+            last = 1 if count is None else count + 1
+            jobs += [
+                Job(self.id, run_id, str(index))
+                for index in range(1, last + 1)
+                if (run_id, str(index)) not in settled or count is None
+            ]
+        return jobs
+
+    def meta_jobs(self, settled: set[tuple[int, str]]) -> list[Job]:
+        """Gives the metadata files to ask for, one per run."""
+        return [Job(self.id, run_id, META) for run_id in self.counts if (run_id, META) not in settled]
+
+
+def _short(instant: str) -> str:
+    """Leaves out of an instant what is zero, for a label."""
+    return instant.removesuffix("T00:00:00.000Z").removesuffix(".000Z")
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """The file is whole; `follow` asks for the next index, because nobody said that this was the last."""
+
+    fetched: Fetched
+    follow: Job | None
+
+
+class Again(msgspec.Struct, frozen=True):
+    """The same file is to be asked for later; `why` is what the service or the network said."""
+
+    why: Literal["not ready", "late", "broken"]
+    asked: float | None = None
+    error: Broken | None = None
+
+
+class Settle(msgspec.Struct, frozen=True):
+    """Nothing more is to be had at this index; `note` is what a person should know about it."""
+
+    note: str | None = None
+
+
+class Reorder(msgspec.Struct, frozen=True):
+    """The service does not have the order (any more)."""
+
+    reason: str
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """The chunk failed; `is_permanent` tells whether another try makes sense."""
+
+    reason: str
+    is_permanent: bool = False
+    run_failed: bool = False
+    error: Broken | None = None
+
+
+Reaction: TypeAlias = Keep | Again | Settle | Reorder | Fail
+
+
+def react_to_file(work: Work, job: Job, answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
+    """Says what an answer about one file means. `waited` is how long the file has been asked for, in seconds."""
+    if isinstance(answer, Fetched):
+        return Keep(answer, _next_index(work, job))
+    if isinstance(answer, Stopped):
+        return Again("broken")
+    if job.index == META:
+        return _react_to_meta(answer, tries, waited, pace)
+    if isinstance(answer, FailedRun):
+        return Fail(answer.text or "the run failed at the service", run_failed=True)
+    if isinstance(answer, NotReady):
+        if waited > pace.synchronize_patience:
+            return Fail(f"file {job.index} was not ready {waited / 60:.0f} min after its run was complete")
+        return Again("not ready", answer.retry_after)
+    if isinstance(answer, Broken):
+        return _react_to_break(answer, tries, pace)
+    return _react_to_absence(work, job, answer, tries, pace)
+
+
+def _next_index(work: Work, job: Job) -> Job | None:
+    if job.index == META:
+        return None
+    count = work.counts.get(job.run_id)
+    index = int(job.index)
+    return Job(job.chunk, job.run_id, str(index + 1)) if count is None or index > count else None
+
+
+def _react_to_meta(answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
+    """Metadata that do not come are worth a note, never the data (open question 20, P13)."""
+    if isinstance(answer, NotReady) and waited <= pace.meta_patience:
+        return Again("not ready", answer.retry_after)
+    if isinstance(answer, Broken):
+        reaction = _react_to_break(answer, tries, pace)
+        if isinstance(reaction, Again) or _is_ours(answer):
+            return reaction
+        return Settle(f"no metadata file: {explain(answer.error)}")
+    return Settle("no metadata file: the service has none for this run")
+
+
+def _is_ours(answer: Broken) -> bool:
+    """Whether the call failed on this machine or for the token, which is never about one file."""
+    return answer.error.exit_code in (4, 8, 70)
+
+
+def _react_to_break(answer: Broken, tries: int, pace: Pace) -> Reaction:
+    verdict = judge_order_call(answer.error)
+    if verdict == "retry" and tries < pace.attempts:
+        return Again("broken", getattr(answer.error, "retry_after", None), answer)
+    if verdict == "forget":
+        return Reorder(explain(answer.error))
+    return Fail(explain(answer.error), is_permanent=verdict in ("refused", "failed-permanent"), error=answer)
+
+
+def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expired, tries: int, pace: Pace) -> Reaction:
+    """404, 204 and 410 are the end beyond what was announced, a fault or an expiry before it (open question 7)."""
+    count, index = work.counts.get(job.run_id), int(job.index)
+    if count is None:
+        if isinstance(answer, Expired) and index == 1:
+            return Reorder("the files were deleted at the service")
+        work.ends_seen[job.run_id] = work.ends_seen.get(job.run_id, 0) + 1
+        return Settle() if work.ends_seen[job.run_id] >= ENDS_TO_TRUST else Again("late")
+    if index > count:
+        return Settle()
+    if isinstance(answer, Expired):
+        return Reorder("the files were deleted at the service")
+    if tries < pace.late_file_attempts:
+        return Again("late")
+    return Fail(f"the service announced {count} files, but has no file {index}")

@@ -1,0 +1,102 @@
+"""What changed between two locks, for people who review it. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from oncsync.lockfile.records import Lock, LockedRequest, LockEntry
+
+
+class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
+    """How one entry differs: requests and chunks that came and went, and those whose description changed."""
+
+    kind: str
+    name: str
+    change: str
+    """`added`, `removed`, `changed` or `same`."""
+    requests: int = 0
+    chunks: int = 0
+    requests_added: tuple[str, ...] = ()
+    requests_removed: tuple[str, ...] = ()
+    chunks_added: int = 0
+    chunks_removed: int = 0
+    reviewed_changed: int = 0
+    """Requests that ask for the same data but whose information columns differ."""
+
+
+class LockChange(msgspec.Struct, frozen=True, kw_only=True):
+    """How a whole lock differs from the one before."""
+
+    entries: tuple[EntryChange, ...]
+    chunk_ids: int
+    """Distinct chunks in the new lock."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both locks ask for the same data, described in the same way."""
+        return all(entry.change == "same" for entry in self.entries)
+
+    @property
+    def asks_the_same(self) -> bool:
+        """Whether both locks ask for the same data; information columns may differ."""
+        return all(
+            entry.change == "same" or not (entry.requests_added or entry.requests_removed)
+            for entry in self.entries
+            if entry.change in ("same", "changed")
+        ) and not any(entry.change in ("added", "removed") for entry in self.entries)
+
+
+def compare_locks(old: Lock | None, new: Lock) -> LockChange:
+    """Gives the change from `old` (None: there was none) to `new`, entry by entry in lock order, removed ones last."""
+    before = {entry.key: entry for entry in old.entries} if old else {}
+    after = {entry.key for entry in new.entries}
+    changes = [_compare_entries(before.get(entry.key), entry) for entry in new.entries]
+    changes += [
+        EntryChange(
+            kind=entry.kind,
+            name=entry.name,
+            change="removed",
+            requests_removed=tuple(describe_request(request) for request in entry.requests),
+            chunks_removed=len(_chunk_ids(entry)),
+        )
+        for key, entry in before.items()
+        if key not in after
+    ]
+    return LockChange(entries=tuple(changes), chunk_ids=len({chunk.id for _, _, chunk in new.chunks()}))
+
+
+def describe_request(request: LockedRequest) -> str:
+    """Gives what a person calls a request: place, category, product and extension, and its options if any."""
+    codes = [request.source[key] for key in ("locationCode", "deviceCode", "deviceCategoryCode", "propertyCode")
+             if key in request.source]  # fmt: skip
+    options = " ".join(f"{key}={value}" for key, value in sorted(request.options.items()))
+    return " ".join(filter(None, [*codes, request.data_product_code, request.extension, options]))
+
+
+def _compare_entries(old: LockEntry | None, new: LockEntry) -> EntryChange:
+    old_requests = {request.id: request for request in old.requests} if old else {}
+    new_requests = {request.id: request for request in new.requests}
+    old_chunks, new_chunks = (_chunk_ids(entry) if entry else set() for entry in (old, new))
+    added = [describe_request(request) for key, request in new_requests.items() if key not in old_requests]
+    removed = [describe_request(request) for key, request in old_requests.items() if key not in new_requests]
+    reviewed = sum(old_requests[key] != request for key, request in new_requests.items() if key in old_requests)
+    if old is None:
+        change = "added"
+    else:
+        change = "same" if old == new else "changed"
+    return EntryChange(
+        kind=new.kind,
+        name=new.name,
+        change=change,
+        requests=len(new.requests),
+        chunks=len(new_chunks),
+        requests_added=tuple(added),
+        requests_removed=tuple(removed),
+        chunks_added=len(new_chunks - old_chunks),
+        chunks_removed=len(old_chunks - new_chunks),
+        reviewed_changed=reviewed,
+    )
+
+
+def _chunk_ids(entry: LockEntry) -> set[str]:
+    return {chunk.id for request in entry.requests for chunk in request.chunks}

@@ -1,0 +1,129 @@
+"""Which deployments an entry of the manifest means, and why there are none when there are none.
+
+Sources: R4, R5, R34-R36, R44, R46, R51, R130, open questions 12, 37, 38 and 42.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from oncsync.errors import Problem
+from oncsync.manifest import Download
+from oncsync.resolver.findings import EntryError, VanishedError, enumerate_codes, suggest, where
+from oncsync.resolver.places import PlaceTree
+from oncsync.resolver.requests import Site
+from oncsync.resolver.survey import Survey
+
+
+def select_sites(download: Download, survey: Survey) -> list[Site]:
+    """Gives every deployment that passes the filters, whenever it was, in a fixed order.
+
+    Raises `EntryError` for codes the service does not know, `VanishedError` when known codes match nothing together.
+    """
+    places = _places(download, survey)
+    categories = _categories(download, survey)
+    found = _ask(download, survey, places, categories)
+    sites = sorted(
+        {site for site in found if _passes(site, download, places, categories)},
+        key=lambda site: (site.location_code, site.device_category_code, site.begin, site.device_code),
+    )
+    if not sites:
+        raise VanishedError(_explain_no_site(download, found, places, survey))
+    return sites
+
+
+def _places(download: Download, survey: Survey) -> frozenset[str] | None:
+    """Gives the places that count, None for all."""
+    excluded = download.exclude.get("locationCode", ())
+    if not download.location_codes and not excluded:
+        return None
+    tree = survey.tree()
+    _check_known(download, "locationCode", (*download.location_codes, *excluded), tree.names)
+    roots = download.location_codes or tuple(tree.names)
+    return tree.below(roots) - tree.below(excluded)
+
+
+def _categories(download: Download, survey: Survey) -> frozenset[str] | None:
+    excluded = download.exclude.get("deviceCategoryCode", ())
+    if not download.device_category_codes and not excluded:
+        return None
+    known = survey.category_names()
+    _check_known(download, "deviceCategoryCode", (*download.device_category_codes, *excluded), known)
+    return frozenset(download.device_category_codes or known) - frozenset(excluded)
+
+
+def _check_known(download: Download, key: str, codes: Iterable[str], known: Iterable[str]) -> None:
+    listed = set(known)
+    problems = [
+        Problem(where(download, key), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, listed))
+        for code in dict.fromkeys(codes)
+        if code not in listed
+    ]
+    if problems:
+        raise EntryError(problems)
+
+
+def _ask(
+    download: Download, survey: Survey, places: frozenset[str] | None, categories: frozenset[str] | None
+) -> list[Site]:
+    """Asks for deployments in as few calls as the filters allow."""
+    if download.device_codes:
+        answers = survey.in_parallel(survey.sites_by_device, sorted(set(download.device_codes)))
+        _check_devices(download, survey, answers)
+    elif places is not None and len(places) <= len(categories or survey.category_names()):
+        answers = survey.in_parallel(survey.sites_by_location, sorted(places))
+    else:
+        asked = categories if categories is not None else frozenset(survey.category_names())
+        answers = survey.in_parallel(survey.sites_by_category, sorted(asked))
+    return [site for answer in answers for site in answer]
+
+
+def _check_devices(download: Download, survey: Survey, answers: Sequence[Sequence[Site]]) -> None:
+    """Asks for the list of devices only when one of them has no deployment, to tell a typo from an empty history."""
+    if not all(answers):
+        _check_known(download, "deviceCode", download.device_codes, survey.all_devices())
+
+
+def _passes(site: Site, download: Download, places: frozenset[str] | None, categories: frozenset[str] | None) -> bool:
+    return (
+        (places is None or site.location_code in places)
+        and (categories is None or site.device_category_code in categories)
+        and (not download.device_codes or site.device_code in download.device_codes)
+        and site.device_code not in download.exclude.get("deviceCode", ())
+    )
+
+
+def _explain_no_site(
+    download: Download, found: Sequence[Site], places: frozenset[str] | None, survey: Survey
+) -> Problem:
+    """Says which filter emptied the set, and what would not have."""
+    there = [site for site in found if places is None or site.location_code in places]
+    if download.device_codes:
+        at = enumerate_codes(site.location_code for site in found)
+        hint = f"they were deployed at {at}" if found else "they were never deployed"
+        codes = enumerate_codes(download.device_codes)
+        return Problem(where(download, "deviceCode"), f"`{download.name}`: no deployment of {codes} passes", hint)
+    below = f"at or below {enumerate_codes(download.location_codes)}" if download.location_codes else "anywhere"
+    if not download.device_category_codes:
+        message = f"`{download.name}`: no device was ever deployed {below}"
+        return Problem(where(download, "locationCode"), message, _places_with_devices(download, survey))
+    categories = enumerate_codes(download.device_category_codes)
+    message = f"`{download.name}`: no device of category {categories} was ever deployed {below}"
+    elsewhere = there or _sites_at(places, survey)
+    known = {site.device_category_code for site in elsewhere}
+    hint = f"these categories were: {enumerate_codes(known)}" if known else _places_with_devices(download, survey)
+    return Problem(where(download, "deviceCategoryCode"), message, hint)
+
+
+def _sites_at(places: frozenset[str] | None, survey: Survey) -> list[Site]:
+    """Gives what was deployed at the places, for a message only; asks a bounded number of questions."""
+    if places is None or len(places) > 20:
+        return []
+    return [site for sites in survey.in_parallel(survey.sites_by_location, sorted(places)) for site in sites]
+
+
+def _places_with_devices(download: Download, survey: Survey) -> str:
+    tree: PlaceTree = survey.tree()
+    above = [code for code, children in tree.children.items() if set(children) & set(download.location_codes)]
+    hint = "name a place further up"
+    return f"{hint}, such as {enumerate_codes(above)}" if above else "name another place or category"

@@ -1,0 +1,171 @@
+"""Asks the service what exists, each question once, several at a time.
+
+Which questions: the tree once, the categories once, deployments per category or per place, whichever is fewer, and a
+product listing once per distinct source. Dates are never sent with them, because it is not known how the service
+matches them (open question 37); the resolver filters by overlap itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+from oncsync.api import discovery
+from oncsync.api.records import DataProduct, Deployment, Device
+from oncsync.api.session import Session
+from oncsync.errors import NotFoundError, RefusedError
+from oncsync.resolver.places import PlaceTree, read_tree
+from oncsync.resolver.requests import Site
+
+Answer = TypeVar("Answer")
+Question = TypeVar("Question")
+CODE_UNKNOWN_OR_NOTHING = 127
+MOST_CALLS_AT_ONCE = 8
+MOST_CATEGORIES_TO_NAME = 3
+
+
+class Survey:
+    """Remembers every answer, so that entries which ask the same thing share it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._answers: dict[Hashable, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def tree(self) -> PlaceTree:
+        """Gives every place with its children."""
+        return self._once("tree", lambda: read_tree(discovery.get_location_tree(self._session)))
+
+    def category_names(self) -> dict[str, str]:
+        """Gives the names of all device categories by code."""
+        return self._once(
+            "categories",
+            lambda: {
+                category.device_category_code: category.device_category_name
+                for category in discovery.get_device_categories(self._session)
+            },
+        )
+
+    def all_devices(self) -> dict[str, Device]:
+        """Gives every device by code; only asked where a message or many categories need it."""
+        return self._once("devices", lambda: _by_code(discovery.get_devices(self._session)))
+
+    def devices(self, categories: Iterable[str], codes: Iterable[str]) -> dict[str, Device]:
+        """Gives the devices of the categories, or those with the codes, whichever takes fewer calls."""
+        category_codes, device_codes = sorted(set(categories)), sorted(set(codes))
+        if len(device_codes) <= 1 < len(category_codes) or len(device_codes) == 1:
+            return self._devices_by(device_codes, "device_code")
+        if len(category_codes) <= MOST_CATEGORIES_TO_NAME:
+            return self._devices_by(category_codes, "device_category_code")
+        return self.all_devices()
+
+    def _devices_by(self, codes: Sequence[str], key: str) -> dict[str, Device]:
+        def ask(code: str) -> dict[str, Device]:
+            return self._once(
+                ("devices", key, code), lambda: _by_code(discovery.get_devices(self._session, **{key: code}))
+            )
+
+        found: dict[str, Device] = {}
+        for devices in self.in_parallel(ask, codes):
+            found |= devices
+        return found
+
+    def sites_by_category(self, category: str) -> list[Site]:
+        """Gives all deployments of a category, wherever they are."""
+        return self._once(("sites", "category", category), lambda: self._sites(device_category_code=category))
+
+    def sites_by_location(self, location: str) -> list[Site]:
+        """Gives all deployments at one place, of any category."""
+        return self._once(("sites", "location", location), lambda: self._sites(location_code=location))
+
+    def sites_by_device(self, device: str) -> list[Site]:
+        """Gives all deployments of one device."""
+        return self._once(("sites", "device", device), lambda: self._sites(device_code=device))
+
+    def listing(self, source: dict[str, str]) -> list[DataProduct]:
+        """Gives the products of a source (ONC's spelling); none when the service knows of none there."""
+        return self._once(("listing", tuple(sorted(source.items()))), lambda: self._listing(source))
+
+    def in_parallel(self, ask: Callable[[Question], Answer], questions: Sequence[Question]) -> list[Answer]:
+        """Asks several questions at a time; answers come in the order of the questions."""
+        if len(questions) <= 1:
+            return [ask(question) for question in questions]
+        with ThreadPoolExecutor(max_workers=min(MOST_CALLS_AT_ONCE, len(questions))) as pool:
+            return list(pool.map(ask, questions))
+
+    def _sites(self, **codes: str) -> list[Site]:
+        """Gives deployments; a 400/127 for codes that are known to exist means that there are none (onc-api.md 2.3)."""
+        try:
+            deployments = discovery.get_deployments(self._session, **codes)
+        except RefusedError as error:
+            if error.code != CODE_UNKNOWN_OR_NOTHING or "token" in (error.parameter or ""):
+                raise
+            return []
+        sites = [_site(deployment) for deployment in deployments]
+        return self._with_categories(sites)
+
+    def _with_categories(self, sites: list[Site]) -> list[Site]:
+        """Fills in the category of deployments from before the service named it (onc-api.md 2.3)."""
+        from msgspec.structs import replace
+
+        if all(site.device_category_code for site in sites):
+            return sites
+        devices = self.all_devices()
+        filled = []
+        for site in sites:
+            if not site.device_category_code and site.device_code in devices:
+                site = replace(site, device_category_code=devices[site.device_code].device_category_code or "")
+            filled.append(site)
+        return filled
+
+    def _listing(self, source: dict[str, str]) -> list[DataProduct]:
+        names = {
+            "locationCode": "location_code",
+            "deviceCategoryCode": "device_category_code",
+            "propertyCode": "property_code",
+            "deviceCode": "device_code",
+        }
+        try:
+            return discovery.get_data_products(self._session, **{names[key]: code for key, code in source.items()})
+        except NotFoundError:
+            return []
+        except RefusedError as error:
+            if error.code != CODE_UNKNOWN_OR_NOTHING or "token" in (error.parameter or ""):
+                raise
+            return []
+
+    def _once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
+        with self._lock:
+            known = self._answers.get(key)
+            if known is None:
+                answer: Future[Any] = Future()
+                self._answers[key] = answer
+        if known is not None:
+            return cast(Answer, known.result())
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+        return cast(Answer, answer.result())
+
+
+def _site(deployment: Deployment) -> Site:
+    citation = deployment.citation
+    return Site(
+        location_code=deployment.location_code,
+        device_category_code=deployment.device_category_code or "",
+        device_code=deployment.device_code,
+        begin=deployment.begin,
+        end=deployment.end,
+        lat=deployment.lat,
+        lon=deployment.lon,
+        depth=deployment.depth,
+        citation=citation.citation if citation else None,
+        doi=citation.doi if citation else None,
+    )
+
+
+def _by_code(devices: Iterable[Device]) -> dict[str, Device]:
+    return {device.device_code: device for device in devices}

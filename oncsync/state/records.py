@@ -1,0 +1,278 @@
+"""The state as records, and what each event makes of it. Pure.
+
+An event is one line of the journal; applying the events since the snapshot to the snapshot gives the state.
+Every record carries only what a later run needs: to re-attach an order, to find a file again, to explain an outcome.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Outcome: TypeAlias = Literal["done", "empty", "failed-retryable", "failed-permanent", "refused", "expired"]
+"""How a chunk ended (rule 4): `done` has its files, `empty` is the service's word that there are no data,
+`refused` is a request the service rejects, `expired` lost its order at the service, the others failed."""
+
+FINAL_OUTCOMES = ("done", "empty")
+PERMANENT_OUTCOMES = ("failed-permanent", "refused")
+
+META = "meta"
+
+
+class FileRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One product file that is, or is about to be, in the folder.
+
+    `index` is 1..N or `meta`; `name` is the service's own name, `path` the place in the folder (relative, with `/`);
+    `partial` is the file in `partial/` that becomes `path`; `bytes` and `sha256` are of the file as it arrived.
+    """
+
+    run_id: int
+    index: str
+    name: str
+    path: str
+    partial: str
+    bytes: int
+    sha256: str
+    at: datetime
+    replaces: bool = False
+    """A file of ours lay at `path` when this one was given its place, and may be replaced by it."""
+    unverified: bool = False
+    """No length came with the file, so only the clean end of the transfer says that it is whole."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """Names the file within its chunk."""
+        return (self.run_id, self.index)
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What the service holds for a chunk.
+
+    `request_id` is ONC's `dpRequestId`, None from the moment we mean to ask until the answer is stored; `run_ids` are
+    its `dpRunId`s; `counts` the files each run announced, None when it announced nothing. `date_to` is the end that
+    was sent, earlier than the chunk's end for an open chunk.
+    """
+
+    at: datetime
+    date_to: datetime
+    options: dict[str, str] = {}
+    request_id: int | None = None
+    run_ids: tuple[int, ...] = ()
+    counts: tuple[int | None, ...] = ()
+    is_ended: bool = False
+    """The service's work on it was seen to be over: it counts against no limit any more."""
+    host: str = ""
+    user: str = ""
+
+
+class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What happened to one chunk on this machine.
+
+    `product` is the digest of what was asked without its span. `files` are held; `arriving` are those of the order
+    under way, which replace `files` when all of them are whole.
+    """
+
+    product: str
+    begin: datetime
+    end: datetime
+    outcome: Outcome | None = None
+    reason: str | None = None
+    status: int | None = None
+    code: int | None = None
+    at: datetime | None = None
+    fetched_to: datetime | None = None
+    """The end that the order behind `files` was asked for."""
+    asked_at: datetime | None = None
+    """When that order was placed."""
+    order: Order | None = None
+    files: tuple[FileRecord, ...] = ()
+    arriving: tuple[FileRecord, ...] = ()
+    attempts: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class State(msgspec.Struct, kw_only=True, rename="camel"):
+    """The whole state of one folder. The only record that changes in place: one writer applies events to it."""
+
+    version: int = 1
+    generation: int = 0
+    manifest: str = ""
+    server: str = ""
+    settings: dict[str, str | int | float | bool | None] = {}
+    synced_at: datetime | None = None
+    chunks: dict[str, ChunkState] = {}
+
+
+# --- Events ----------------------------------------------------------------------------------------------------
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag_field="event"):
+    at: datetime
+
+
+class Started(_Event, frozen=True, tag="started"):
+    """A sync of this manifest begins."""
+
+    manifest: str
+    server: str
+    settings: dict[str, str | int | float | bool | None] = {}
+
+
+class Ordering(_Event, frozen=True, kw_only=True, tag="ordering"):
+    """We are about to ask for a chunk (written before the call, so that a kill in between is known)."""
+
+    chunk: str
+    product: str
+    begin: datetime
+    end: datetime
+    date_to: datetime
+    options: dict[str, str] = {}
+    host: str = ""
+    user: str = ""
+
+
+class Ordered(_Event, frozen=True, kw_only=True, tag="ordered"):
+    """The service gave the order its id."""
+
+    chunk: str
+    request_id: int
+
+
+class Running(_Event, frozen=True, kw_only=True, tag="running"):
+    """The service named the runs of the order."""
+
+    chunk: str
+    run_ids: tuple[int, ...]
+
+
+class Ended(_Event, frozen=True, kw_only=True, tag="ended"):
+    """The service's work on the order is over; `counts` are the files per run, None where it did not say."""
+
+    chunk: str
+    run_ids: tuple[int, ...]
+    counts: tuple[int | None, ...] = ()
+
+
+class Arrived(_Event, frozen=True, kw_only=True, tag="arrived"):
+    """A file is whole in `partial/`; it is ours from now on, wherever the rename has got to."""
+
+    chunk: str
+    file: FileRecord
+
+
+class Finished(_Event, frozen=True, kw_only=True, tag="finished"):
+    """The chunk has an outcome. With `done` the arriving files become the held ones."""
+
+    chunk: str
+    outcome: Outcome
+    reason: str | None = None
+    status: int | None = None
+    code: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Forgotten(_Event, frozen=True, kw_only=True, tag="forgotten"):
+    """The order is gone at the service, or given up; the chunk needs a new one."""
+
+    chunk: str
+    reason: str
+
+
+class Moved(_Event, frozen=True, kw_only=True, tag="moved"):
+    """A held file has another place in the folder."""
+
+    chunk: str
+    run_id: int
+    index: str
+    path: str
+
+
+class Synced(_Event, frozen=True, kw_only=True, tag="synced"):
+    """A sync came to its end."""
+
+
+Event: TypeAlias = Started | Ordering | Ordered | Running | Ended | Arrived | Finished | Forgotten | Moved | Synced
+
+
+def apply_event(state: State, event: Event) -> None:
+    """Changes the state by one event. Events of a chunk that the state does not know are passed over."""
+    if isinstance(event, Started):
+        state.manifest, state.server, state.settings = event.manifest, event.server, dict(event.settings)
+    elif isinstance(event, Synced):
+        state.synced_at = event.at
+    elif isinstance(event, Ordering):
+        state.chunks[event.chunk] = _ordering(state.chunks.get(event.chunk), event)
+    elif event.chunk in state.chunks:
+        state.chunks[event.chunk] = _changed(state.chunks[event.chunk], event)
+
+
+def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
+    order = Order(at=event.at, date_to=event.date_to, options=event.options, host=event.host, user=event.user)
+    if chunk is None:
+        return ChunkState(product=event.product, begin=event.begin, end=event.end, order=order, attempts=1)
+    return msgspec.structs.replace(chunk, order=order, arriving=(), attempts=chunk.attempts + 1, notes=())
+
+
+def _changed(
+    chunk: ChunkState, event: Ordered | Running | Ended | Arrived | Finished | Forgotten | Moved
+) -> ChunkState:
+    replace = msgspec.structs.replace
+    if isinstance(event, Arrived):
+        others = tuple(file for file in chunk.arriving if file.key != event.file.key)
+        return replace(chunk, arriving=(*others, event.file))
+    if isinstance(event, Finished):
+        return _finished(chunk, event)
+    if isinstance(event, Moved):
+        return _moved(chunk, event)
+    if isinstance(event, Forgotten):
+        return replace(chunk, order=None, arriving=(), outcome="expired", reason=event.reason, at=event.at)
+    if chunk.order is None:
+        return chunk
+    if isinstance(event, Ordered):
+        return replace(chunk, order=replace(chunk.order, request_id=event.request_id))
+    if isinstance(event, Running):
+        return replace(chunk, order=replace(chunk.order, run_ids=event.run_ids))
+    order = replace(chunk.order, run_ids=event.run_ids, counts=event.counts, is_ended=True)
+    return replace(chunk, order=order)
+
+
+def _finished(chunk: ChunkState, event: Finished) -> ChunkState:
+    chunk = msgspec.structs.replace(
+        chunk,
+        outcome=event.outcome,
+        reason=event.reason,
+        status=event.status,
+        code=event.code,
+        at=event.at,
+        notes=event.notes,
+    )
+    if event.outcome not in FINAL_OUTCOMES:
+        return chunk
+    asked = {"fetched_to": chunk.order.date_to, "asked_at": chunk.order.at} if chunk.order else {}
+    if event.outcome == "done":
+        return msgspec.structs.replace(chunk, files=_replaced(chunk), arriving=(), attempts=0, **asked)
+    return msgspec.structs.replace(chunk, arriving=(), attempts=0, **asked)
+
+
+def _replaced(chunk: ChunkState) -> tuple[FileRecord, ...]:
+    """Gives the files that are held once an order is done: its own; files fetched again replace only themselves."""
+    runs = set(chunk.order.run_ids) if chunk.order else set()
+    arrived = {file.key for file in chunk.arriving}
+    kept = [file for file in chunk.files if file.run_id in runs and file.key not in arrived]
+    return tuple(
+        sorted(
+            (*kept, *chunk.arriving), key=lambda file: (file.run_id, file.index == META, len(file.index), file.index)
+        )
+    )
+
+
+def _moved(chunk: ChunkState, event: Moved) -> ChunkState:
+    def move(files: tuple[FileRecord, ...]) -> tuple[FileRecord, ...]:
+        return tuple(
+            msgspec.structs.replace(file, path=event.path) if file.key == (event.run_id, event.index) else file
+            for file in files
+        )
+
+    return msgspec.structs.replace(chunk, files=move(chunk.files), arriving=move(chunk.arriving))
