@@ -1,3 +1,19 @@
 """oncsync keeps a local folder equal to what a manifest asks of Ocean Networks Canada's archive."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oncsync.project import HeldFile, Project, ResolveResult, SyncResult
+
 __version__ = "0.1.0"
+__all__ = ["HeldFile", "Project", "ResolveResult", "SyncResult", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from oncsync import project
+
+        return getattr(project, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -72,9 +72,7 @@ class ProblemsError(InputError):
 
     def __init__(self, title: str, problems: Sequence[Problem], *, hint: str | None = None) -> None:
         self.problems = tuple(problems)
-        super().__init__(
-            "\n".join([title, *(f"  {problem.render()}" for problem in self.problems)]), hint=hint
-        )
+        super().__init__("\n".join([title, *(f"  {problem.render()}" for problem in self.problems)]), hint=hint)
 
 
 class NothingMatchesError(InputError):

@@ -11,22 +11,31 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import count
 
 import msgspec
 
 UTC = timezone.utc
 GRID_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 DAY_NUMBERS = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
-CALENDAR_SPLITS = ("year", "month", "week", "day", "hour")
+FIRST_INSTANT = datetime(1, 1, 1, tzinfo=UTC)
+LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+MOST_PIECES = 1_000_000
+"""More pieces than anyone orders on purpose; a split that gives more is refused before it fills the memory."""
+
+_MOST_YEARS = 9999
 
 _INSTANT = re.compile(
     r"(?P<date>\d{4}-\d{1,2}-\d{1,2})"
-    r"(?:[T ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
-    r"\s*(?P<zone>Z|z|[+-]\d{2}:?\d{2})?"
+    r"(?:[Tt ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
+    r"\s*(?P<zone>Z|z|[+-](?:0\d|1[0-4]):?[0-5]\d)?",
+    re.ASCII,
 )
 _DURATION = re.compile(
-    r"(?P<sign>[+-]?)P(?!$)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:[.,]\d{1,3})?)S)?)?"
+    r"(?P<sign>[+-]?)P(?!$)(?:(?P<years>\d{1,9})Y)?(?:(?P<months>\d{1,9})M)?"
+    r"(?:(?P<weeks>\d{1,9})W)?(?:(?P<days>\d{1,9})D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d{1,9})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,12}(?:[.,]\d{1,3})?)S)?)?",
+    re.ASCII,
 )
 
 
@@ -36,6 +45,13 @@ class TimeTextError(ValueError):
     def __init__(self, message: str, suggestion: str | None = None) -> None:
         super().__init__(message)
         self.suggestion = suggestion
+
+
+class _OutsideError(TimeTextError):
+    """Says that a time lies outside the years 1 to 9999."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"`{text}` leads outside the years 1 to 9999")
 
 
 class Span(msgspec.Struct, frozen=True, order=True):
@@ -65,8 +81,14 @@ class Duration(msgspec.Struct, frozen=True):
     milliseconds: int = 0
 
     def after(self, instant: datetime) -> datetime:
-        """Gives the instant that lies this duration after `instant` (before it when negative)."""
-        return add_months(instant, self.months) + timedelta(milliseconds=self.milliseconds)
+        """Gives the instant that lies this duration after `instant` (before it when negative).
+
+        Raises `TimeTextError` when there is no such instant in the years 1 to 9999.
+        """
+        try:
+            return add_months(instant, self.months) + timedelta(milliseconds=self.milliseconds)
+        except OverflowError:
+            raise _OutsideError(format_instant(instant)) from None
 
     @property
     def is_negative(self) -> bool:
@@ -96,7 +118,7 @@ def parse_instant(text: str) -> datetime:
         naive = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
         return naive + whole_day + leap + timedelta(milliseconds=milliseconds) - _offset(match["zone"])
     except OverflowError:
-        raise TimeTextError(f"`{text}` lies outside the years 1 to 9999") from None
+        raise _OutsideError(text) from None
 
 
 def _offset(zone: str | None) -> timedelta:
@@ -136,7 +158,10 @@ def parse_end(text: str) -> datetime:
     """Reads the end of a span: `23:59:59` and `23:59:59.999` of a day mean the whole day (I-3)."""
     instant = parse_instant(text)
     if (instant.hour, instant.minute, instant.second) == (23, 59, 59) and instant.microsecond in (0, 999_000):
-        return instant.replace(microsecond=0) + timedelta(seconds=1)
+        try:
+            return instant.replace(microsecond=0) + timedelta(seconds=1)
+        except OverflowError:
+            raise _OutsideError(text) from None
     return instant
 
 
@@ -168,27 +193,17 @@ def evaluate_bounds(begin: str, end: str | None, now: datetime) -> Span:
     end_text = "now" if end is None else end
     begin_is_duration, end_is_duration = (is_duration(text) for text in (begin, end_text))
     if begin_is_duration and end_is_duration:
-        raise TimeTextError(
-            f"`{begin}` and `{end_text}` are relative to each other; write one as a date or `now`"
-        )
+        raise TimeTextError(f"`{begin}` and `{end_text}` are relative to each other; write one as a date or `now`")
     if begin_is_duration:
         last = _evaluate(end_text, now, is_end=True)
         first = parse_duration(begin).after(last)
     else:
         first = _evaluate(begin, now, is_end=False)
-        last = (
-            parse_duration(end_text).after(first)
-            if end_is_duration
-            else _evaluate(end_text, now, is_end=True)
-        )
+        last = parse_duration(end_text).after(first) if end_is_duration else _evaluate(end_text, now, is_end=True)
     if first == last:
-        raise TimeTextError(
-            f"the span is empty: it begins and ends at {format_instant(first)}; the end is exclusive"
-        )
+        raise TimeTextError(f"the span is empty: it begins and ends at {format_instant(first)}; the end is exclusive")
     if first > last:
-        raise TimeTextError(
-            f"the span ends ({format_instant(last)}) before it begins ({format_instant(first)})"
-        )
+        raise TimeTextError(f"the span ends ({format_instant(last)}) before it begins ({format_instant(first)})")
     return Span(first, last)
 
 
@@ -211,15 +226,21 @@ def format_instant(instant: datetime) -> str:
 def format_stamp(instant: datetime) -> str:
     """Gives `yyyyMMddTHHmmssZ`, a form for file names: no colons, milliseconds only when there are any."""
     utc = instant.astimezone(UTC)
-    fraction = f".{utc.microsecond // 1000:03d}" if utc.microsecond else ""
-    return f"{utc:%Y%m%dT%H%M%S}{fraction}Z"
+    milliseconds = utc.microsecond // 1000
+    fraction = f".{milliseconds:03d}" if milliseconds else ""
+    return f"{utc.year:04d}{utc:%m%dT%H%M%S}{fraction}Z"
 
 
 def add_months(instant: datetime, months: int) -> datetime:
-    """Gives the same time of day `months` later, on the month's last day when it is too short."""
+    """Gives the same time of day `months` later, on the month's last day when it is too short.
+
+    Raises `TimeTextError` outside the years 1 to 9999.
+    """
     if months == 0:
         return instant
     year, month = divmod(instant.year * 12 + instant.month - 1 + months, 12)
+    if not 1 <= year <= 9999:
+        raise _OutsideError(format_instant(instant))
     day = min(instant.day, calendar.monthrange(year, month + 1)[1])
     return instant.replace(year=year, month=month + 1, day=day)
 
@@ -228,7 +249,8 @@ def split_span(span: Span, split: str, day_of_week: str = "SU") -> list[Span]:
     """Cuts a span along the grid of `split`; the pieces tile it exactly, none is empty (R86-R90).
 
     `split` is `all`, `year`, `month`, `week` (weeks begin on `day_of_week`), `day`, `hour` or an ISO 8601 duration
-    whose grid begins at 2000-01-01T00:00Z. Raises `TimeTextError` for any other split.
+    whose grid begins at 2000-01-01T00:00Z. Raises `TimeTextError` for any other split, and for one that gives
+    more than `MOST_PIECES` pieces.
     """
     if span.is_empty:
         return []
@@ -236,11 +258,13 @@ def split_span(span: Span, split: str, day_of_week: str = "SU") -> list[Span]:
         return [span]
     pieces = []
     begin = span.begin
-    for line in _grid_lines_after(span.begin, split, day_of_week):
+    for line in _lines_after(span.begin, split, day_of_week):
         end = min(line, span.end)
         pieces.append(Span(begin, end))
         if line >= span.end:
             break
+        if len(pieces) >= MOST_PIECES:
+            raise TimeTextError(f"`{split}` cuts this span into more than {MOST_PIECES:,} pieces")
         begin = line
     return pieces
 
@@ -251,49 +275,72 @@ def snap_outward(span: Span, split: str, day_of_week: str = "SU") -> Span:
         return span
     begin = grid_line_at_or_before(span.begin, split, day_of_week)
     last = grid_line_at_or_before(span.end, split, day_of_week)
-    end = last if last == span.end else next(_grid_lines_after(span.end, split, day_of_week))
+    end = last if last == span.end else next(_lines_after(span.end, split, day_of_week))
     return Span(begin, end)
 
 
 def grid_line_at_or_before(instant: datetime, split: str, day_of_week: str = "SU") -> datetime:
-    """Gives the last line of the grid of `split` that is not after `instant`."""
-    midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-    if split == "hour":
-        return instant.replace(minute=0, second=0, microsecond=0)
-    if split == "day":
-        return midnight
-    if split == "week":
-        return midnight - timedelta(days=(midnight.weekday() - _day_number(day_of_week)) % 7)
-    if split == "month":
-        return midnight.replace(day=1)
-    if split == "year":
-        return midnight.replace(month=1, day=1)
-    step = _grid_step(split)
-    index = _grid_index(instant, step)
-    return _grid_line(step, index)
+    """Gives the last line of the grid of `split` that is not after `instant`; the calendar's first instant is one."""
+    grid = _grid_of(split, day_of_week)
+    try:
+        return grid.line(grid.index_at(instant))
+    except _OutsideError:
+        return FIRST_INSTANT
 
 
-def _grid_lines_after(instant: datetime, split: str, day_of_week: str) -> Iterator[datetime]:
-    """Yields the grid lines after `instant`, in order, without end; stops at the end of the calendar."""
-    line = grid_line_at_or_before(instant, split, day_of_week)
-    steps = {"year": (12, 0), "month": (1, 0), "week": (0, 7 * 24), "day": (0, 24), "hour": (0, 1)}
-    step = _grid_step(split) if split not in steps else None
-    index = _grid_index(instant, step) if step is not None else 0
-    while True:
-        index += 1
+def _lines_after(instant: datetime, split: str, day_of_week: str) -> Iterator[datetime]:
+    """Yields the grid lines after `instant`, in order; the last one is the end of the calendar."""
+    grid = _grid_of(split, day_of_week)
+    try:
+        for index in count(grid.index_at(instant) + 1):
+            yield grid.line(index)
+    except _OutsideError:
+        yield LAST_INSTANT
+
+
+class _Grid(msgspec.Struct, frozen=True):
+    """Lines that lie `step` apart, one of them at `origin`."""
+
+    origin: datetime
+    step: Duration
+
+    def line(self, index: int) -> datetime:
+        return Duration(self.step.months * index, self.step.milliseconds * index).after(self.origin)
+
+    def index_at(self, instant: datetime) -> int:
+        """Gives the index of the last line at or before `instant`, which may lie before the calendar begins."""
+        estimate = timedelta(days=self.step.months * 30.436875, milliseconds=self.step.milliseconds)
+        index = (instant - self.origin) // estimate
+        while self._is_after(index, instant):
+            index -= 1
+        while not self._is_after(index + 1, instant):
+            index += 1
+        return index
+
+    def _is_after(self, index: int, instant: datetime) -> bool:
         try:
-            if step is not None:
-                line = _grid_line(step, index)
-            else:
-                months, hours = steps[split]
-                line = add_months(line, months) + timedelta(hours=hours)
-        except (OverflowError, ValueError):
-            yield datetime.max.replace(tzinfo=UTC)
-            return
-        yield line
+            return self.line(index) > instant
+        except _OutsideError:
+            return index > 0
 
 
-def _grid_step(split: str) -> Duration:
+_NAMED_STEPS = {
+    "year": Duration(months=12),
+    "month": Duration(months=1),
+    "week": Duration(milliseconds=7 * 86_400_000),
+    "day": Duration(milliseconds=86_400_000),
+    "hour": Duration(milliseconds=3_600_000),
+}
+
+
+def _grid_of(split: str, day_of_week: str) -> _Grid:
+    if split == "week":
+        to_first_week = (_day_number(day_of_week) - GRID_ORIGIN.weekday()) % 7
+        return _Grid(GRID_ORIGIN + timedelta(days=to_first_week), _NAMED_STEPS[split])
+    return _Grid(GRID_ORIGIN, _NAMED_STEPS.get(split) or _parse_step(split))
+
+
+def _parse_step(split: str) -> Duration:
     try:
         step = parse_duration(split)
     except TimeTextError:
@@ -302,22 +349,9 @@ def _grid_step(split: str) -> Duration:
         ) from None
     if step.is_negative or step == Duration():
         raise TimeTextError(f"`{split}` does not move forward; a split is a positive duration")
+    if step.months > _MOST_YEARS * 12 or step.milliseconds > _MOST_YEARS * 366 * 86_400_000:
+        raise TimeTextError(f"`{split}` is longer than {_MOST_YEARS:,} years")
     return step
-
-
-def _grid_line(step: Duration, index: int) -> datetime:
-    return Duration(step.months * index, step.milliseconds * index).after(GRID_ORIGIN)
-
-
-def _grid_index(instant: datetime, step: Duration) -> int:
-    """Gives the index of the last grid line at or before `instant`."""
-    estimate = timedelta(days=step.months * 30.436875, milliseconds=step.milliseconds)
-    index = (instant - GRID_ORIGIN) // estimate
-    while _grid_line(step, index) > instant:
-        index -= 1
-    while _grid_line(step, index + 1) <= instant:
-        index += 1
-    return index
 
 
 def _day_number(day_of_week: str) -> int:

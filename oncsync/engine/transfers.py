@@ -54,7 +54,7 @@ Answer: TypeAlias = Fetched | NotReady | EndOfFiles | NoData | Expired | FailedR
 def fetch(session: Session, job: Job, partial_folder: Path, stop: threading.Event) -> Answer:
     """Fetches one file; never raises for what the service or the disk does."""
     try:
-        answer = open_file(session, job.run_id, META if job.index == META else int(job.index))
+        answer = open_file(session, job.run_id, "meta" if job.index == META else int(job.index))
         if not isinstance(answer, ArrivingFile):
             return answer
         with answer:

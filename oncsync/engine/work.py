@@ -36,7 +36,7 @@ class Work:
     order_began: float = 0.0
     estimate: float | None = None
     tries: int = 0
-    first_failure: float | None = None
+    successes_at_failure: int = 0
     was_ordered_anew: bool = False
     was_corrected: bool = False
     is_ended: bool = False
@@ -59,7 +59,8 @@ class Work:
     def label(self) -> str:
         """What a person calls the chunk."""
         begin, end = self.planned.wanted.chunk.begin, self.planned.date_to
-        return f"{describe_request(self.planned.wanted.request)} {_short(format_instant(begin))}..{_short(format_instant(end))}"
+        span = f"{_short(format_instant(begin))}..{_short(format_instant(end))}"
+        return f"{describe_request(self.planned.wanted.request)} {span}"
 
     def jobs_of_runs(self, settled: set[tuple[int, str]]) -> list[Job]:
         """Gives the data files to ask for once the runs are over: those announced, and one beyond (open question 8)."""
@@ -131,6 +132,8 @@ def react_to_file(work: Work, job: Job, answer: Answer, tries: int, waited: floa
     if job.index == META:
         return _react_to_meta(answer, tries, waited, pace)
     if isinstance(answer, FailedRun):
+        if answer.phase == "cancelled":
+            return Reorder("the order was cancelled at the service")
         return Fail(answer.text or "the run failed at the service", run_failed=True)
     if isinstance(answer, NotReady):
         if waited > pace.synchronize_patience:
@@ -178,6 +181,10 @@ def _react_to_break(answer: Broken, tries: int, pace: Pace) -> Reaction:
 def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expired, tries: int, pace: Pace) -> Reaction:
     """404, 204 and 410 are the end beyond what was announced, a fault or an expiry before it (open question 7)."""
     count, index = work.counts.get(job.run_id), int(job.index)
+    if isinstance(answer, EndOfFiles) and answer.is_page:
+        if tries < pace.attempts:
+            return Again("broken")
+        return Fail("the service answered with a web page in place of a file")
     if count is None:
         if isinstance(answer, Expired) and index == 1:
             return Reorder("the files were deleted at the service")

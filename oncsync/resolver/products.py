@@ -64,7 +64,7 @@ def _rank(product: DataProduct, download: Download) -> int:
 
 
 def impossible_pairs(listings: Iterable[Sequence[DataProduct]], download: Download) -> list[str]:
-    """Gives `CODE/ext` pairs that the entry names but no listing has, though it has the code and the extension (R47)."""
+    """Gives `CODE/ext` pairs that the entry names but no listing has (R47)."""
     seen = {(product.data_product_code, product.extension) for listing in listings for product in listing}
     return [
         f"{code}/{extension}"
@@ -194,10 +194,12 @@ def _allows(option: ProductOption, value: str) -> bool:
     if bounds is None:
         return False
     try:
-        number, lower, upper = float(value), float(bounds.lower_bound), float(bounds.upper_bound)
-    except (TypeError, ValueError):
+        number = float(value)
+    except ValueError:
         return False
-    return lower <= number <= upper and (not bounds.only_integers or number == int(number))
+    is_above = bounds.lower_bound is None or number >= bounds.lower_bound
+    is_below = bounds.upper_bound is None or number <= bounds.upper_bound
+    return is_above and is_below and (not bounds.only_integers or number.is_integer())
 
 
 def _allowed(option: ProductOption) -> str:

@@ -107,7 +107,7 @@ def cut_chunks(digest: str, pieces: Iterable[Span], cut: Cut) -> tuple[Chunk, ..
 
 
 def mark_repeats(by_device: Iterable[LockedRequest], by_location: Iterable[LockedRequest]) -> list[LockedRequest]:
-    """Gives the device requests, those whose data a location request brings marked `sameAs` and without chunks (R77)."""
+    """Gives the device requests; those whose data a location request brings get `sameAs` and no chunks (R77)."""
     brought = {
         (
             request.about.get("deviceCode"),

@@ -6,7 +6,7 @@ Unknown codes, and filters that never matched anything, stop everything before t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -24,7 +24,7 @@ from oncsync.resolver.selection import select_sites
 from oncsync.resolver.survey import Survey
 from oncsync.timespan import Span, TimeTextError, evaluate_bounds, format_instant, is_relative, snap_outward
 
-NOT_YET = {
+NOT_YET: dict[str, Callable[[Download], bool]] = {
     "events": lambda download: download.events is not None,
     "near": lambda download: download.near is not None,
     "pinOptions": lambda download: download.pin_options,
@@ -191,9 +191,10 @@ def _resolve_method(
 def _group_by_source(
     method: str, download: Download, sites: Sequence[Site]
 ) -> dict[tuple[tuple[str, str], ...], list[Site]]:
-    """Gives the deployments by what names them in a request: place and category, or device, with the property if any."""
+    """Gives the deployments by what names them in a request: place and category or device, and the property if any."""
     groups: dict[tuple[tuple[str, str], ...], list[Site]] = {}
-    properties = sorted(set(download.property_codes) - set(download.exclude.get("propertyCode", ()))) or [None]
+    wanted = set(download.property_codes) - set(download.exclude.get("propertyCode", ()))
+    properties: list[str | None] = [*sorted(wanted)] or [None]
     for site in sites:
         for code in properties:
             source = (
@@ -237,5 +238,5 @@ def _resolve_row(request: Request, manifest: Manifest, now: datetime) -> LockEnt
 
 def manifest_digest(manifest: Manifest) -> str:
     """Names the meaning of all entries together, to tell whether a lock is out of date."""
-    entries = [*manifest.downloads, *manifest.requests]
+    entries: list[Download | Request] = [*manifest.downloads, *manifest.requests]
     return digest([manifest.server, [entry_digest(entry, manifest.settings) for entry in entries]])

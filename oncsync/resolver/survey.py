@@ -63,9 +63,8 @@ class Survey:
 
     def _devices_by(self, codes: Sequence[str], key: str) -> dict[str, Device]:
         def ask(code: str) -> dict[str, Device]:
-            return self._once(
-                ("devices", key, code), lambda: _by_code(discovery.get_devices(self._session, **{key: code}))
-            )
+            codes: dict[str, Any] = {key: code}
+            return self._once(("devices", key, code), lambda: _by_code(discovery.get_devices(self._session, **codes)))
 
         found: dict[str, Device] = {}
         for devices in self.in_parallel(ask, codes):
@@ -95,7 +94,7 @@ class Survey:
         with ThreadPoolExecutor(max_workers=min(MOST_CALLS_AT_ONCE, len(questions))) as pool:
             return list(pool.map(ask, questions))
 
-    def _sites(self, **codes: str) -> list[Site]:
+    def _sites(self, **codes: Any) -> list[Site]:
         """Gives deployments; a 400/127 for codes that are known to exist means that there are none (onc-api.md 2.3)."""
         try:
             deployments = discovery.get_deployments(self._session, **codes)
@@ -146,7 +145,7 @@ class Survey:
             return cast(Answer, known.result())
         try:
             answer.set_result(ask())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  every waiter gets what was raised
             answer.set_exception(error)
         return cast(Answer, answer.result())
 

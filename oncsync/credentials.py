@@ -1,0 +1,146 @@
+"""Where the token comes from, and to which hosts it may go (rule 5).
+
+A token from `ONC_TOKEN` or `--token-file` belongs to ONC's own hosts and to this machine; any other host needs one that
+was stored for it: in `.netrc`, or in the credential store (the keyring of the system, or a file that only the user reads).
+"""
+
+from __future__ import annotations
+
+import json
+import netrc
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from oncsync.api import TOKEN_HINT, Token, is_loopback
+from oncsync.atomic import write_atomic
+from oncsync.errors import InputError, TokenError
+
+ONC_HOSTS = ("data.oceannetworks.ca", "qa.oceannetworks.ca")
+KEYRING_SERVICE = "oncsync"
+
+
+def find_token(url: str, *, token_file: Path | None = None, environment: Mapping[str, str] | None = None) -> Token:
+    """Gives the token for the service at `url`, from the first source that has one.
+
+    Sources, in order: `--token-file`, `ONC_TOKEN`, `.netrc`, the credential store. Raises `TokenError` when there is
+    none, `InputError` when the named file cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    host = urlsplit(url).hostname or ""
+    unbound = _read_token_file(token_file) if token_file else variables.get("ONC_TOKEN", "").strip()
+    if unbound and may_send_to(host):
+        return Token(unbound)
+    bound = _from_netrc(host, variables) or stored_token(host)
+    if bound:
+        return Token(bound)
+    if unbound:
+        raise TokenError(
+            f"The token given is for ONC's own hosts; it is not sent to `{host}`",
+            hint=f"store one for that host: `oncsync auth login --host {host}`",
+        )
+    raise TokenError(f"No token for `{host}` was found", hint=TOKEN_HINT)
+
+
+def may_send_to(host: str) -> bool:
+    """Whether a token that is bound to no host may go to `host`."""
+    return host in ONC_HOSTS or is_loopback(host)
+
+
+def _read_token_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"Cannot read the token file `{path}`: {reason}") from None
+
+
+def _from_netrc(host: str, variables: Mapping[str, str]) -> str | None:
+    named = variables.get("NETRC")
+    path = Path(named) if named else Path.home() / ".netrc"
+    try:
+        entry = netrc.netrc(path).authenticators(host)
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        return None
+    return entry[2].strip() if entry and entry[2] else None
+
+
+# --- The credential store --------------------------------------------------------------------------------------
+
+
+def store_path() -> Path:
+    """Gives the file of the credential store that is used where the system has no keyring."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("oncsync", appauthor=False)) / "credentials.json"
+
+
+def stored_token(host: str) -> str | None:
+    """Gives the token stored for a host, None when there is none."""
+    ring = _keyring()
+    if ring is not None:
+        found = ring.get_password(KEYRING_SERVICE, host)
+        if found:
+            return str(found)
+    return _read_store().get(host)
+
+
+def store_token(host: str, text: str) -> str:
+    """Stores a token for a host; says where. Raises `TokenError` when the text cannot be a token."""
+    token = Token(text)
+    ring = _keyring()
+    if ring is not None:
+        ring.set_password(KEYRING_SERVICE, host, token.reveal())
+        return "the system's keyring"
+    path = store_path()
+    tokens = _read_store() | {host: token.reveal()}
+    write_atomic(path, json.dumps(tokens, indent=1).encode() + b"\n", mode=0o600)
+    return f"`{path}`, which only you can read"
+
+
+def forget_token(host: str) -> bool:
+    """Removes the token stored for a host; says whether there was one."""
+    ring = _keyring()
+    had = False
+    if ring is not None and ring.get_password(KEYRING_SERVICE, host):
+        ring.delete_password(KEYRING_SERVICE, host)
+        had = True
+    tokens = _read_store()
+    if tokens.pop(host, None) is not None:
+        write_atomic(store_path(), json.dumps(tokens, indent=1).encode() + b"\n", mode=0o600)
+        had = True
+    return had
+
+
+def _read_store() -> dict[str, str]:
+    path = store_path()
+    try:
+        if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise TokenError(f"`{path}` can be read by others", hint=f"chmod 600 {path}")
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError):
+        raise TokenError(f"The credential store `{path}` cannot be read", hint="remove it and log in again") from None
+    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, dict) else {}
+
+
+class _Keyring:
+    """What is used of the `keyring` package."""
+
+    def get_password(self, service: str, name: str) -> str | None: ...
+    def set_password(self, service: str, name: str, password: str) -> None: ...
+    def delete_password(self, service: str, name: str) -> None: ...
+
+
+def _keyring() -> _Keyring | None:
+    """Gives the system's keyring when the optional package is installed and has a place to keep secrets."""
+    try:
+        import keyring  # type: ignore[import-not-found,unused-ignore]
+        from keyring.backends import fail  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return None
+    backend = keyring.get_keyring()
+    return None if isinstance(backend, fail.Keyring) else backend  # type: ignore[no-any-return,unused-ignore]

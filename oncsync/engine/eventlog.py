@@ -1,0 +1,74 @@
+"""The log of a folder: one JSON object per line, rotated, safe for several processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from oncsync.engine.watch import Counts, Notice, Watcher
+from oncsync.timespan import UTC, format_instant
+
+MOST_BYTES = 10 * 1024 * 1024
+KEPT_FILES = 5
+
+
+class EventLog:
+    """A watcher that writes every event into `oncsync.log`. A log that cannot be written ends nothing."""
+
+    def __init__(self, path: Path, *, redact: Callable[[str], str], now: Callable[[], datetime] | None = None) -> None:
+        from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+        self._redact = redact
+        self._now = now or (lambda: datetime.now(UTC))
+        self._handler: logging.Handler | None = None
+        try:
+            handler = ConcurrentRotatingFileHandler(
+                str(path), maxBytes=MOST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", umask=None
+            )
+        except OSError:
+            return
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.handleError = lambda record: None  # type: ignore[method-assign]
+        self._handler = handler
+
+    def notice(self, notice: Notice) -> None:
+        """Writes one event."""
+        members = {
+            "at": format_instant(self._now()),
+            "level": notice.level,
+            "event": notice.event,
+            "chunk": notice.chunk,
+            "about": notice.label,
+            "text": self._redact(notice.text),
+        }
+        line = json.dumps({key: value for key, value in members.items() if value is not None}, ensure_ascii=False)
+        if self._handler is not None:
+            self._handler.emit(logging.LogRecord("oncsync", logging.INFO, "", 0, line, None, None))
+
+    def progress(self, counts: Counts) -> None:
+        """Passes over the counts."""
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._handler is not None:
+            self._handler.close()
+
+
+class Watchers:
+    """Several watchers as one."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def notice(self, notice: Notice) -> None:
+        """Passes the event on to all."""
+        for watcher in self._watchers:
+            watcher.notice(notice)
+
+    def progress(self, counts: Counts) -> None:
+        """Passes the counts on to all."""
+        for watcher in self._watchers:
+            watcher.progress(counts)

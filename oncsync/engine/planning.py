@@ -1,0 +1,148 @@
+"""One sync of one folder, from taking the folder to the snapshot at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from oncsync.api import Session
+from oncsync.engine.conductor import Conductor, Limits, Tools
+from oncsync.engine.eventlog import EventLog, Watchers
+from oncsync.engine.files import Shelves, check_writable
+from oncsync.engine.folder import OWN_FOLDER, FolderLock, missing_files, prepare_folder
+from oncsync.engine.plan import Plan, Terms, make_plan
+from oncsync.engine.slots import SlotBook
+from oncsync.engine.watch import Counts, Notice, Watcher
+from oncsync.errors import InputError
+from oncsync.lockfile import Lock
+from oncsync.state import Started, State, StateStore, Synced
+
+SettingsUsed = dict[str, str | int | float | bool | None]
+
+
+class FolderJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sync needs to know about the lock, the folder and the limits."""
+
+    lock: Lock
+    folder: Path
+    state_path: Path
+    manifest_name: str
+    server: str
+    settings: SettingsUsed
+    terms: Terms
+    limits: Limits
+    retry_failed: bool = False
+    only: tuple[str, ...] = ()
+    take_over: bool = False
+    lock_patience: float = 0.0
+
+
+def plan_folder(
+    lock: Lock,
+    state: State,
+    folder: Path,
+    now: datetime,
+    terms: Terms,
+    retry_failed: bool = False,
+    only: Collection[str] = (),
+) -> Plan:
+    """Gives the plan for a folder as it lies there."""
+    return make_plan(lock, state, missing_files(folder, state), now, terms, retry_failed=retry_failed, only=only)
+
+
+def sync_folder(
+    job: FolderJob,
+    connect: Callable[[], Session],
+    watcher: Watcher,
+    tools: Tools,
+    on_plan: Callable[[Plan], None],
+) -> tuple[Plan, Counts, int]:
+    """Makes the folder equal to the lock; gives the plan, how it ended, and how many files moved.
+
+    Connects only when there is work. Whatever ends the run, what was recorded stays and the next run goes on from it.
+    """
+    prepare_folder(job.folder)
+    with FolderLock(job.folder, patience=job.lock_patience, now=tools.now):
+        store = StateStore(
+            job.state_path, notice=lambda text: watcher.notice(Notice(event="state", text=text, level="warning"))
+        )
+        _check_owner(job, store.state)
+        shelves = Shelves(job.folder, store, tools.now)
+        store.open_journal()
+        try:
+            shelves.recover()
+            plan = plan_folder(job.lock, store.state, job.folder, tools.now(), job.terms, job.retry_failed, job.only)
+            on_plan(plan)
+            counts, moved = _carry_out(job, plan, store, shelves, connect, watcher, tools)
+            if store.recorded:
+                store.record(Synced(at=tools.now()))
+                store.snapshot()
+        finally:
+            store.close()
+    return plan, counts, moved
+
+
+def _carry_out(
+    job: FolderJob,
+    plan: Plan,
+    store: StateStore,
+    shelves: Shelves,
+    connect: Callable[[], Session],
+    watcher: Watcher,
+    tools: Tools,
+) -> tuple[Counts, int]:
+    """Does the work of a plan, then gives every file the name that the lock gives it."""
+
+    def warn(text: str) -> None:
+        watcher.notice(Notice(event="warning", text=text, level="warning"))
+
+    for warning in plan.warnings:
+        warn(warning)
+    counts = Counts()
+    wanted = [planned.wanted for planned in plan.chunks]
+    if not plan.work:
+        return counts, shelves.settle(wanted, warn)
+    check_writable(job.folder)
+    state = store.state
+    if (state.manifest, state.server, state.settings) != (job.manifest_name, job.server, job.settings):
+        store.record(Started(at=tools.now(), manifest=job.manifest_name, server=job.server, settings=job.settings))
+    session = connect()
+    slots_folder = Path(platformdirs.user_state_dir("oncsync", appauthor=False)) / "slots"
+    log = EventLog(job.folder / OWN_FOLDER / "oncsync.log", redact=session.redact, now=tools.now)
+    try:
+        conductor = Conductor(
+            plan,
+            store,
+            session,
+            shelves,
+            SlotBook(slots_folder, session.base_url, job.folder, warn=warn),
+            job.terms,
+            job.limits,
+            Watchers(log, watcher),
+            tools,
+        )
+        conductor.run()
+        counts = conductor.counts
+    finally:
+        log.close()
+    return counts, shelves.settle(wanted, warn)
+
+
+def _check_owner(job: FolderJob, state: State) -> None:
+    """Refuses a folder that belongs to another manifest or server, unless told to take it over."""
+    if job.take_over or not state.manifest:
+        return
+    if state.manifest != job.manifest_name:
+        raise InputError(
+            f"The folder `{job.folder}` belongs to the manifest `{state.manifest}`, not to `{job.manifest_name}`",
+            hint="give each manifest a `folder` of its own, or give `--take-over` when the manifest was renamed",
+        )
+    if state.server != job.server:
+        raise InputError(
+            f"The folder `{job.folder}` holds data from `{state.server}`, the manifest names `{job.server}`",
+            hint="choose another `folder`, or give `--take-over` when both mean the same service",
+        )

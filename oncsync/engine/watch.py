@@ -1,0 +1,59 @@
+"""What a sync tells while it runs: events for the log, counts for the progress display."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One event: a name that scripts can rely on, the chunk it is about, and a sentence for people."""
+
+    event: str
+    text: str
+    level: Level = "info"
+    chunk: str | None = None
+    label: str | None = None
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """How far a sync is. `alive` orders are queued or running at the service; `bytes` arrived in this run."""
+
+    total: int = 0
+    done: int = 0
+    empty: int = 0
+    failed: int = 0
+    alive: int = 0
+    waiting: int = 0
+    transfers: int = 0
+    queued_files: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Chunks that need nothing more in this run."""
+        return self.done + self.empty + self.failed
+
+
+class Watcher(Protocol):
+    """Whoever looks on: called from the conductor's thread only."""
+
+    def notice(self, notice: Notice) -> None:
+        """Takes one event."""
+
+    def progress(self, counts: Counts) -> None:
+        """Takes the counts after each change."""
+
+
+class Silent:
+    """A watcher that looks away."""
+
+    def notice(self, notice: Notice) -> None:
+        """Passes over the event."""
+
+    def progress(self, counts: Counts) -> None:
+        """Passes over the counts."""

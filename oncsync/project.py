@@ -1,0 +1,367 @@
+"""The public Python face: a manifest, its lock, its folder and its state as one thing.
+
+from oncsync import Project
+
+project = Project("oncsync.yaml")
+project.resolve()
+project.sync()
+for file in project.files():
+    print(file.path, file.bytes)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from oncsync.errors import DifferenceError, InputError, ServiceError
+from oncsync.lockfile import Lock, LockChange, LockError, compare_locks
+from oncsync.locking import is_current, read_locks, write_locks
+from oncsync.manifest import Manifest, find_manifest, load_manifest, lock_path
+from oncsync.timespan import UTC
+
+if TYPE_CHECKING:
+    from oncsync.api import Session
+    from oncsync.engine.conductor import Tools
+    from oncsync.engine.plan import Plan, Terms
+    from oncsync.engine.watch import Counts, Watcher
+    from oncsync.report import Status
+    from oncsync.resolver import Failure, Remark
+    from oncsync.state import State
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class ResolveResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What resolving gave: the lock, how it differs from the one before, and what there is to say."""
+
+    lock: Lock
+    change: LockChange
+    is_written: bool
+    remarks: tuple[Remark, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when an entry could not be asked."""
+        return 3 if self.failures else 0
+
+
+class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sync did. `plan` is the one it began with, `counts` how it ended."""
+
+    plan: Plan
+    counts: Counts
+    resolved: ResolveResult | None = None
+    moved: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when chunks failed or entries could not be resolved."""
+        return 3 if self.counts.failed or (self.resolved and self.resolved.failures) else 0
+
+
+class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is here: where, how large (bytes), its SHA-256, and what it holds."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    chunk: str
+    begin: datetime
+    end: datetime
+    is_metadata: bool
+
+
+class Project:
+    """One manifest with its lock and its folder.
+
+    `manifest` is the path of a manifest (None: `oncsync.yaml` here or in a parent folder). `folder`, `token_file` and
+    `variables` are what `--folder`, `--token-file` and `--set` give. Nothing is read before it is needed.
+    """
+
+    def __init__(
+        self,
+        manifest: str | os.PathLike[str] | None = None,
+        *,
+        folder: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        variables: Mapping[str, str] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sandbox_options: dict[str, object] | None = None,
+    ) -> None:
+        self._named = manifest
+        self._folder_text = folder
+        self._token_file = Path(token_file) if token_file else None
+        self._variables = dict(variables or {})
+        self._now = now
+        self._sandbox_options = sandbox_options
+        self._session: Session | None = None
+        self.notices: list[str] = []
+        """What the service said besides its answers, without the token."""
+
+    @cached_property
+    def path(self) -> Path:
+        """The manifest's path, absolute."""
+        return Path(self._named).absolute() if self._named is not None else find_manifest(Path.cwd())
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest, read and checked; raises `ProblemsError` with every mistake."""
+        return load_manifest(self.path, folder=self._folder_text, overrides=self._variables)
+
+    @property
+    def folder(self) -> Path:
+        """Where the data lie."""
+        return self.manifest.folder
+
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock lies."""
+        return lock_path(self.path)
+
+    def read_lock(self) -> Lock | None:
+        """Gives the lock as it is, None when there is none; raises `LockError` for one in another form."""
+        return read_locks(self.lock_path, self.folder)
+
+    # --- Resolving ---------------------------------------------------------------------------------------------
+
+    def resolve(self, *, write: bool = True) -> ResolveResult:
+        """Asks the service what the manifest means and writes the lock, if it changed.
+
+        Raises `ProblemsError` for what must be changed in the manifest, `TokenError`, `UnreachableError`.
+        """
+        with self.connected():
+            return self._resolve(write)
+
+    def _resolve(self, write: bool) -> ResolveResult:
+        from oncsync.resolver import resolve_manifest
+
+        assert self._session is not None
+        previous = self._previous_lock()
+        now = self._service_now(self._session)
+        resolution = resolve_manifest(self.manifest, self._session, now, previous)
+        change = compare_locks(previous, resolution.lock)
+        is_written = write and write_locks(self.lock_path, self.folder, resolution.lock, self.path.name)
+        return ResolveResult(
+            lock=resolution.lock,
+            change=change,
+            is_written=is_written,
+            remarks=resolution.remarks,
+            failures=resolution.failures,
+            notices=tuple(dict.fromkeys(self.notices)),
+        )
+
+    def _previous_lock(self) -> Lock | None:
+        try:
+            return self.read_lock()
+        except LockError as error:
+            self.notices.append(f"{error.message}; it is made anew")
+            return None
+
+    def _service_now(self, session: Session) -> datetime:
+        """Gives now, by the service's clock when this machine's is more than five minutes off."""
+        now = self._now()
+        offset = session.clock_offset
+        if offset is None or abs(offset) <= CLOCK_TOLERANCE.total_seconds():
+            return now
+        self.notices.append(f"This machine's clock is {abs(offset) / 60:.0f} min off the service's, which is used")
+        return now + timedelta(seconds=offset)
+
+    # --- Planning and syncing ----------------------------------------------------------------------------------
+
+    def plan(self, *, retry_failed: bool = False, only: Sequence[str] = ()) -> Plan:
+        """Gives what `sync` would do with the lock as it is; changes nothing and asks nobody."""
+        from oncsync.engine import planning
+
+        return planning.plan_folder(
+            self._needed_lock(), self._read_state(), self.folder, self._now(), self._terms(), retry_failed, only
+        )
+
+    def sync(
+        self,
+        *,
+        locked: bool = False,
+        frozen: bool = False,
+        retry_failed: bool = False,
+        only: Sequence[str] = (),
+        take_over: bool = False,
+        wait_for_window: bool = True,
+        max_seconds: float | None = None,
+        lock_patience: float = 0.0,
+        watcher: Watcher | None = None,
+        tools: Tools | None = None,
+        on_resolved: Callable[[ResolveResult], None] = lambda result: None,
+        on_plan: Callable[[Plan], None] = lambda plan: None,
+    ) -> SyncResult:
+        """Makes the folder equal to the lock.
+
+        Resolves first when the lock is missing, when the manifest's meaning changed, or when an entry's span moves;
+        `locked` refuses a lock that is out of date (`DifferenceError`), `frozen` never looks. Raises what ends the
+        run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`, `StoppedError`.
+        """
+        from oncsync.engine import planning
+        from oncsync.engine.conductor import Limits, Tools
+        from oncsync.engine.pace import read_window, read_zone
+        from oncsync.engine.watch import Silent
+
+        settings = self.manifest.settings
+        limits = Limits(
+            window=read_window(settings.begin_run, settings.end_run),
+            zone=read_zone(settings.run_time_zone),
+            run_threads=settings.run_threads,
+            download_threads=settings.download_threads,
+            download_queue_size=settings.download_queue_size,
+            wait_for_window=wait_for_window,
+            max_seconds=max_seconds,
+        )
+        with contextlib.ExitStack() as stack:
+            lock, resolved = self._lock_for_sync(stack, locked, frozen)
+            if resolved is not None:
+                on_resolved(resolved)
+            job = planning.FolderJob(
+                lock=lock,
+                folder=self.folder,
+                state_path=self._state_path(),
+                manifest_name=self._identity(),
+                server=self.manifest.server,
+                settings=self._settings_used(),
+                terms=self._terms(),
+                limits=limits,
+                retry_failed=retry_failed,
+                only=tuple(only),
+                take_over=take_over,
+                lock_patience=lock_patience,
+            )
+            plan, counts, moved = planning.sync_folder(
+                job,
+                lambda: self._connect_for(stack),
+                watcher or Silent(),
+                tools or Tools(now=self._now),
+                on_plan,
+            )
+        return SyncResult(plan=plan, counts=counts, resolved=resolved, moved=moved)
+
+    def _lock_for_sync(
+        self, stack: contextlib.ExitStack, locked: bool, frozen: bool
+    ) -> tuple[Lock, ResolveResult | None]:
+        if frozen:
+            return self._needed_lock(), None
+        lock = self._previous_lock()
+        current = lock is not None and is_current(lock, self.manifest)
+        if locked and not current:
+            state = "There is no lock" if lock is None else f"`{self.lock_path.name}` is out of date"
+            raise DifferenceError(f"{state} for `{self.path.name}`", hint="run `oncsync resolve` and commit the lock")
+        if lock is not None and current and all(entry.relative is None for entry in lock.entries):
+            return lock, None
+        try:
+            self._connect_for(stack)
+            resolved = self._resolve(write=True)
+        except ServiceError as error:
+            if lock is None:
+                raise
+            self.notices.append(f"The lock could not be resolved again and is used as it is: {error.message}")
+            return lock, None
+        return resolved.lock, resolved
+
+    def _needed_lock(self) -> Lock:
+        lock = self.read_lock()
+        if lock is None:
+            raise InputError(f"There is no lock for `{self.path.name}`", hint="run `oncsync resolve`")
+        if lock.server != self.manifest.server:
+            raise InputError(
+                f"The lock was made on `{lock.server}`, the manifest names `{self.manifest.server}`",
+                hint="run `oncsync resolve`",
+            )
+        return lock
+
+    # --- Looking -----------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Gives how far each request of the lock is; asks nobody."""
+        from oncsync.report import make_status
+
+        steps = {planned.id: planned.step for planned in self.plan().chunks}
+        return make_status(self._needed_lock(), self._read_state(), steps, str(self.folder))
+
+    def files(self) -> list[HeldFile]:
+        """Gives the files that are here, in the order of their paths."""
+        held = [
+            HeldFile(
+                path=self.folder / file.path,
+                bytes=file.bytes,
+                sha256=file.sha256,
+                chunk=key,
+                begin=chunk.begin,
+                end=chunk.fetched_to or chunk.end,
+                is_metadata=file.index == "meta",
+            )
+            for key, chunk in self._read_state().chunks.items()
+            for file in chunk.files
+        ]
+        return sorted(held, key=lambda file: file.path)
+
+    # --- What belongs together ---------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[Session]:
+        """Keeps one session open for several calls."""
+        with contextlib.ExitStack() as stack:
+            yield self._connect_for(stack)
+
+    def _connect_for(self, stack: contextlib.ExitStack) -> Session:
+        from oncsync.connection import open_session
+
+        if self._session is None:
+            self._session = stack.enter_context(
+                open_session(
+                    self.manifest,
+                    token_file=self._token_file,
+                    on_message=self.notices.append,
+                    sandbox_options=self._sandbox_options,
+                )
+            )
+            stack.callback(self._forget_session)
+        return self._session
+
+    def _forget_session(self) -> None:
+        self._session = None
+
+    def _terms(self) -> Terms:
+        from oncsync.engine.plan import Terms
+
+        settings = self.manifest.settings
+        return Terms(
+            metadata=settings.metadata,
+            max_order_hours=settings.max_order_hours,
+            late_days=settings.late_days,
+            refresh_open=settings.refresh_open,
+        )
+
+    def _state_path(self) -> Path:
+        named = self.manifest.settings.state
+        return self.folder / named if named else self.folder / ".oncsync" / "state.json"
+
+    def _read_state(self) -> State:
+        from oncsync.state import StateStore
+
+        return StateStore(self._state_path()).state
+
+    def _identity(self) -> str:
+        """Names the manifest from the folder's point of view, so that both can move together."""
+        try:
+            return Path(os.path.relpath(self.path, self.folder)).as_posix()
+        except ValueError:  # another drive
+            return self.path.as_posix()
+
+    def _settings_used(self) -> dict[str, str | int | float | bool | None]:
+        used = msgspec.to_builtins(self.manifest.settings)
+        return {key: value for key, value in used.items() if value is not None}

@@ -1,0 +1,160 @@
+"""How far each request is: done, empty, failed (in the service's words), pending, and bytes. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from oncsync.lockfile import Chunk, Lock, LockedRequest, describe_request
+from oncsync.state import State
+
+
+class FailureStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Chunks of one request that failed for one reason, in the service's own words."""
+
+    outcome: str
+    reason: str
+    chunks: int
+    first: datetime
+    at: datetime | None = None
+
+
+class RequestStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One request. `bytes` and `files` are those held here; `pending` chunks are still to be ordered or fetched."""
+
+    request: str
+    begin: datetime
+    end: datetime | None
+    chunks: int
+    done: int = 0
+    empty: int = 0
+    failed: int = 0
+    pending: int = 0
+    waiting: int = 0
+    files: int = 0
+    bytes: int = 0
+    is_off: bool = False
+    same_as: str | None = None
+    failures: tuple[FailureStatus, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class EntryStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One entry of the manifest with its requests."""
+
+    kind: str
+    name: str
+    requests: tuple[RequestStatus, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The whole folder. Totals count a chunk once, however many requests want it."""
+
+    version: int = 1
+    server: str
+    folder: str
+    synced_at: datetime | None
+    chunks: int
+    done: int
+    empty: int
+    failed: int
+    pending: int
+    waiting: int
+    files: int
+    bytes: int
+    entries: tuple[EntryStatus, ...]
+
+
+_GROUPS = {
+    "done": "done",
+    "covered": "done",
+    "empty": "empty",
+    "failed": "failed",
+    "order": "pending",
+    "attach": "pending",
+    "fetch": "pending",
+    "wait": "waiting",
+}
+_FAILED_OUTCOMES = ("failed-retryable", "failed-permanent", "refused", "expired")
+
+
+def make_status(lock: Lock, state: State, steps: Mapping[str, str], folder: str) -> Status:
+    """Gives the status of every request of the lock; `steps` says what each chunk needs, by id."""
+    entries = tuple(
+        EntryStatus(
+            kind=entry.kind,
+            name=entry.name,
+            requests=tuple(_request_status(request, state, steps) for request in entry.requests),
+        )
+        for entry in lock.entries
+    )
+    ids = {chunk.id for _, _, chunk in lock.chunks()}
+    groups = [_group(key, state, steps) for key in ids]
+    held = [file for key in ids if key in state.chunks for file in state.chunks[key].files]
+    return Status(
+        server=lock.server,
+        folder=folder,
+        synced_at=state.synced_at,
+        chunks=len(ids),
+        done=groups.count("done"),
+        empty=groups.count("empty"),
+        failed=groups.count("failed"),
+        pending=groups.count("pending"),
+        waiting=groups.count("waiting"),
+        files=len(held),
+        bytes=sum(file.bytes for file in held),
+        entries=entries,
+    )
+
+
+def _group(key: str, state: State, steps: Mapping[str, str]) -> str:
+    """Gives the column a chunk counts in; one that failed and will be tried again counts as failed."""
+    chunk = state.chunks.get(key)
+    step = steps.get(key, "order")
+    if chunk is not None and chunk.outcome in _FAILED_OUTCOMES and step in ("order", "failed", "attach"):
+        return "failed"
+    return _GROUPS[step]
+
+
+def _request_status(request: LockedRequest, state: State, steps: Mapping[str, str]) -> RequestStatus:
+    counts: dict[str, int] = defaultdict(int)
+    failures: dict[tuple[str, str], list[tuple[Chunk, datetime | None]]] = defaultdict(list)
+    notes: dict[str, None] = {}
+    files = size = 0
+    for chunk in request.chunks:
+        group = _group(chunk.id, state, steps)
+        counts[group] += 1
+        chunk_state = state.chunks.get(chunk.id)
+        if chunk_state is None:
+            continue
+        files += len(chunk_state.files)
+        size += sum(file.bytes for file in chunk_state.files)
+        notes.update(dict.fromkeys(chunk_state.notes))
+        if group == "failed":
+            key = (chunk_state.outcome or "failed", chunk_state.reason or "no reason was given")
+            failures[key].append((chunk, chunk_state.at))
+    return RequestStatus(
+        request=describe_request(request),
+        begin=request.begin,
+        end=request.end,
+        chunks=len(request.chunks),
+        done=counts["done"],
+        empty=counts["empty"],
+        failed=counts["failed"],
+        pending=counts["pending"],
+        waiting=counts["waiting"],
+        files=files,
+        bytes=size,
+        is_off=not request.download,
+        same_as=request.same_as,
+        failures=tuple(
+            FailureStatus(
+                outcome=outcome, reason=reason, chunks=len(chunks), first=chunks[0][0].begin, at=chunks[-1][1]
+            )
+            for (outcome, reason), chunks in failures.items()
+        ),
+        notes=tuple(notes),
+    )
