@@ -1,7 +1,7 @@
 """Where the token comes from, and to which hosts it may go (rule 5).
 
 A token from `ONC_TOKEN` or `--token-file` belongs to ONC's own hosts and to this machine; any other host needs one that
-was stored for it: in `.netrc`, or in the credential store (the keyring of the system, or a file that only the user reads).
+was stored for it: in `.netrc`, or in the credential store (the system's keyring, or a file only the user reads).
 """
 
 from __future__ import annotations

@@ -178,12 +178,17 @@ class Project:
 
     # --- Planning and syncing ----------------------------------------------------------------------------------
 
-    def plan(self, *, retry_failed: bool = False, only: Sequence[str] = ()) -> Plan:
-        """Gives what `sync` would do with the lock as it is; changes nothing and asks nobody."""
+    def is_lock_current(self) -> bool:
+        """Whether the lock was made from what the manifest says now; asks nobody."""
+        lock = self._previous_lock()
+        return lock is not None and is_current(lock, self.manifest)
+
+    def plan(self, *, retry_failed: bool = False, only: Sequence[str] = (), lock: Lock | None = None) -> Plan:
+        """Gives what `sync` would do with the lock (None: the one that is there); changes nothing, asks nobody."""
         from oncsync.engine import planning
 
         return planning.plan_folder(
-            self._needed_lock(), self._read_state(), self.folder, self._now(), self._terms(), retry_failed, only
+            lock or self._needed_lock(), self._read_state(), self.folder, self._now(), self._terms(), retry_failed, only
         )
 
     def sync(
@@ -250,8 +255,13 @@ class Project:
             )
         return SyncResult(plan=plan, counts=counts, resolved=resolved, moved=moved)
 
+    def lock_for_dry_run(self, *, locked: bool = False, frozen: bool = False) -> tuple[Lock, ResolveResult | None]:
+        """Gives the lock that `sync` would use, resolved again where it would; writes nothing."""
+        with contextlib.ExitStack() as stack:
+            return self._lock_for_sync(stack, locked, frozen, write=False)
+
     def _lock_for_sync(
-        self, stack: contextlib.ExitStack, locked: bool, frozen: bool
+        self, stack: contextlib.ExitStack, locked: bool, frozen: bool, write: bool = True
     ) -> tuple[Lock, ResolveResult | None]:
         if frozen:
             return self._needed_lock(), None
@@ -264,7 +274,7 @@ class Project:
             return lock, None
         try:
             self._connect_for(stack)
-            resolved = self._resolve(write=True)
+            resolved = self._resolve(write)
         except ServiceError as error:
             if lock is None:
                 raise

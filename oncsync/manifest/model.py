@@ -12,7 +12,9 @@ import msgspec
 
 ALL_SPLITS = ("all", "year", "month", "week", "day", "hour")
 DAYS_OF_WEEK = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+DEFAULT_SPLITS = {"downloads": "month", "requests": "all"}
 SERVERS = {"production": "https://data.oceannetworks.ca/", "qa": "https://qa.oceannetworks.ca/"}
+SERVER_NAMES = (*SERVERS, "sandbox")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -48,7 +50,10 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     """A file of times, each of which becomes a span."""
 
     file: str
+    """As written, relative to the manifest."""
     padding: str | None = None
+    content: str | None = None
+    """A digest of what the file held when the manifest was loaded; None when it could not be read."""
 
 
 class Near(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,175 @@
+"""What the service tells, as records: ONC's members under snake_case names, everything optional that may be missing.
+
+`rename` gives each member back its ONC spelling in JSON. A member without a default is one that an entry cannot be
+used without. Instants are UTC, depths metres (negative above the sea), positions degrees, sizes bytes.
+Sources: onc-api.md 1.4, 2 and 3, onc-glossary.md "How to read an option".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Something the service told."""
+
+
+class Citation(Record, frozen=True, kw_only=True):
+    """How to cite the data of a deployment or of an order."""
+
+    citation: str = ""
+    doi: str | None = None
+    landing_page_url: str | None = None
+    query_pid: int | None = None
+
+
+class BoundingBox(Record, frozen=True, kw_only=True):
+    """The box around everything deployed at a location."""
+
+    min_depth: float | None = None
+    max_depth: float | None = None
+    min_lat: float | None = None
+    max_lat: float | None = None
+    min_lon: float | None = None
+    max_lon: float | None = None
+
+
+class Location(Record, frozen=True, kw_only=True):
+    """A place; `has_device_data` and `has_property_data` are true unless the service says no."""
+
+    location_code: str
+    location_name: str = ""
+    description: str = ""
+    deployments: int | None = None
+    has_device_data: bool = True
+    has_property_data: bool = True
+    depth: float | None = None
+    lat: float | None = None
+    lon: float | None = None
+    bbox: BoundingBox | None = None
+    data_search_url: str | None = msgspec.field(default=None, name="dataSearchURL")
+
+
+class LocationNode(Location, frozen=True, kw_only=True):
+    """A place with the places below it."""
+
+    children: tuple[LocationNode, ...] = ()
+
+
+class Deployment(Record, frozen=True, kw_only=True):
+    """A device at a place for a time, not clipped to what was asked; `end` is None while it is still there."""
+
+    begin: datetime
+    end: datetime | None = None
+    device_code: str
+    device_category_code: str | None = None
+    location_code: str
+    lat: float | None = None
+    lon: float | None = None
+    depth: float | None = None
+    heading: float | None = None
+    pitch: float | None = None
+    roll: float | None = None
+    has_device_data: bool = True
+    citation: Citation | None = None
+
+
+class DeviceCategory(Record, frozen=True, kw_only=True):
+    """A kind of instrument."""
+
+    device_category_code: str
+    device_category_name: str = ""
+    description: str = ""
+    long_description: str = ""
+    has_device_data: bool = True
+
+
+class DataRating(Record, frozen=True, kw_only=True):
+    """How often a device samples during a time; `sample_period` is in seconds, `date_to` None while it lasts."""
+
+    date_from: datetime
+    date_to: datetime | None = None
+    sample_period: float | None = None
+    sample_size: int | None = None
+
+
+class Device(Record, frozen=True, kw_only=True):
+    """An instrument."""
+
+    device_code: str
+    device_id: int | None = None
+    device_name: str = ""
+    device_link: str | None = None
+    device_category_code: str | None = None
+    has_device_data: bool = True
+    data_rating: tuple[DataRating, ...] = ()
+
+
+class AllowableRange(Record, frozen=True, kw_only=True):
+    """The numbers an option may be, both ends included; its listed values are legal besides."""
+
+    lower_bound: float | None = None
+    upper_bound: float | None = None
+    only_integers: bool = False
+    unit_of_measure: str | None = None
+
+
+class ProductOption(Record, frozen=True, kw_only=True):
+    """A `dpo_*` option of a product. A sub-option's `default_value` is an internal id and is never sent."""
+
+    option: str
+    allowable_values: tuple[str, ...] = ()
+    allowable_range: AllowableRange | None = None
+    default_value: str | None = None
+    suboptions: tuple[ProductOption, ...] = ()
+    documentation: tuple[str, ...] = ()
+
+
+class DataProduct(Record, frozen=True, kw_only=True):
+    """A data product in one extension, with the options of this pair."""
+
+    data_product_code: str
+    data_product_name: str = ""
+    extension: str
+    has_device_data: bool = True
+    has_property_data: bool = True
+    help_document: str | None = None
+    options: tuple[ProductOption, ...] = msgspec.field(default=(), name="dataProductOptions")
+
+
+class OrderTicket(Record, frozen=True, kw_only=True):
+    """The answer to `request`: the order's id, and estimates that may be missing and are poor (onc-api.md 3.1).
+
+    A product to be generated has `estimated_file_size` (a text) and `estimated_processing_time` (seconds), one that
+    lies in the archive has `file_size` (bytes) and `num_files`. `query_url` holds no token.
+    """
+
+    dp_request_id: int
+    estimated_file_size: str | None = None
+    estimated_processing_time: float | None = None
+    file_size: int | None = None
+    compressed_file_size: int | None = None
+    num_files: int | None = None
+    citations: tuple[Citation, ...] = ()
+    query_pids: tuple[int, ...] = ()
+    query_url: str | None = msgspec.field(default=None, name="queryURL")
+    messages: tuple[str, ...] = ()
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One run of an order; `file_count` leaves out the metadata file and is 0 until the end (onc-api.md 3.2)."""
+
+    dp_run_id: int
+    status: str = ""
+    file_count: int | None = None
+
+
+class OrderStatus(Record, frozen=True, kw_only=True):
+    """The answer to `status`, as far as it says something (onc-api.md 3.4)."""
+
+    search_hdr_status: str | None = None
+    status: str | None = None
+    description: str | None = None
+    modify_date: str | None = None

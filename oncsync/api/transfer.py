@@ -1,0 +1,185 @@
+"""Opens a file that an order delivers, and says what the answer is when it is no file.
+
+Sources: onc-api.md 1.6 and 3.3, open questions 1 to 9, 13, 20 and 21.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from types import TracebackType
+from typing import Literal, NoReturn
+
+import msgspec
+
+from oncsync.api.answers import begins_like_page, error_entries, is_page, parse_leniently, state_words
+from oncsync.api.delivery import run_phase
+from oncsync.api.disposition import file_name
+from oncsync.api.failures import state_text
+from oncsync.api.redact import without_frames
+from oncsync.api.session import Session
+from oncsync.api.stream import SMALL_BODY, StreamAnswer
+
+_PATH = "api/dataProductDelivery/download"
+_PAGE_NAMES = (".html", ".htm", ".xhtml")
+_JSON_NAMES = (".json", ".geojson")
+
+
+class NotReady(msgspec.Struct, frozen=True):
+    """202: the run still works; `status` and `message` are the service's words, blank when it has none."""
+
+    status: str = ""
+    message: str = ""
+    retry_after: float | None = None
+
+
+class FailedRun(msgspec.Struct, frozen=True):
+    """The run ended without files: `phase` says how, `text` in the service's words (open question 13)."""
+
+    text: str
+    phase: Literal["failed", "cancelled"] = "failed"
+
+
+class EndOfFiles(msgspec.Struct, frozen=True):
+    """404: no file has this index; whether that is the end is for who knows the file count (open question 7).
+
+    `is_page` says that a web page came with it, as from a wrong address or during an outage (open question 11).
+    """
+
+    message: str = ""
+    is_page: bool = False
+
+
+class NoData(msgspec.Struct, frozen=True):
+    """204: no data were found."""
+
+
+class Expired(msgspec.Struct, frozen=True):
+    """410: the file was deleted from the delivery area."""
+
+    message: str = ""
+
+
+class ArrivingFile:
+    """A file whose first block has come; take its `blocks`, and close it.
+
+    `name` is untrusted and may be missing; `length` is the size in bytes, None when it is not known.
+    """
+
+    __slots__ = ("_blocks", "_stream", "content_type", "length", "name")
+
+    def __init__(self, stream: StreamAnswer, name: str | None, blocks: Iterator[bytes]) -> None:
+        self._stream = stream
+        self._blocks = blocks
+        self.name = name
+        self.length = stream.length
+        self.content_type = stream.content_type
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yields the bytes in blocks of at most 256 KiB, once.
+
+        Raises `FaultError` when the body is shorter or longer than announced or damaged, `UnreachableError` when the
+        connection breaks or stalls; the file is whole when neither is raised.
+        """
+        return self._blocks
+
+    def close(self) -> None:
+        """Drops what has not been read."""
+        self._stream.close()
+
+    def __enter__(self) -> ArrivingFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<ArrivingFile {self.name!r}, {self.length} bytes>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("an arriving file cannot be pickled")
+
+
+FileAnswer = NotReady | FailedRun | EndOfFiles | NoData | Expired | ArrivingFile
+
+
+@without_frames
+def open_file(session: Session, dp_run_id: int, index: int | Literal["meta"], *, attempts: int = 1) -> FileAnswer:
+    """Asks for a file of a run, by its index from 1 or its metadata file; the caller closes an `ArrivingFile`.
+
+    Raises `FaultError` for a 200 whose body is empty or not the file (open questions 2 and 5), `RefusedError` for an
+    unknown run (400), and otherwise what `Session.open_stream` raises.
+    """
+    stream = session.open_stream(
+        _PATH,
+        {"dpRunId": str(dp_run_id), "index": str(index)},
+        accepted=(200, 202, 204, 400, 404, 410),
+        attempts=attempts,
+    )
+    if stream.status == 200:
+        return _arriving(stream)
+    if stream.status == 400:
+        return _refused(stream)
+    with stream:
+        retry_after = stream.retry_after
+        body = b"" if stream.status == 204 else stream.read_some()
+    words = parse_leniently(body, stream.redact)
+    if stream.status == 202:
+        return _failed(words) or NotReady(*state_words(words), retry_after=retry_after)
+    if stream.status == 204:
+        return NoData()
+    if stream.status == 410:
+        return Expired(state_text(words))
+    return EndOfFiles(state_text(words), is_page(stream.content_type, body))
+
+
+def _refused(stream: StreamAnswer) -> FailedRun:
+    """Tells a cancelled run, whose 400 has no `errors`, from an unknown one (onc-api.md 1.2)."""
+    body = stream.read_some()
+    words = parse_leniently(body, stream.redact)
+    failed = None if error_entries(words) else _failed(words)
+    if failed is None:
+        raise stream.failure_of(body)
+    return failed
+
+
+def _failed(words: object) -> FailedRun | None:
+    status, message = state_words(words)
+    phase = run_phase(status, finished=False)
+    if phase in ("failed", "cancelled"):
+        return FailedRun(message or status, phase)
+    return None
+
+
+def _arriving(stream: StreamAnswer) -> ArrivingFile:
+    """Looks at the first block before anyone takes it for data."""
+    name = file_name(stream.header("content-disposition"))
+    blocks = stream.blocks()
+    first = next(blocks, b"")
+    found = _not_the_file(stream, name, first)
+    if found is not None:
+        stream.close()
+        raise stream.unreadable(found, first)
+    return ArrivingFile(stream, name, chain((first,), blocks))
+
+
+def _not_the_file(stream: StreamAnswer, name: str | None, first: bytes) -> str | None:
+    """Says what a 200 gave in place of the file, None when it is the file as far as can be seen (open question 5)."""
+    if not first:
+        return "an empty file"
+    lowered = (name or "").lower()
+    if not lowered.endswith(_PAGE_NAMES) and (stream.content_type == "text/html" or begins_like_page(first)):
+        return "a page in place of the file"
+    if lowered.endswith(_JSON_NAMES) or len(first) > SMALL_BODY or not first.lstrip().startswith(b"{"):
+        return None
+    words = parse_leniently(first, stream.redact)
+    if not isinstance(words, dict):
+        return None
+    if "errors" in words or {"status", "message"} <= words.keys():
+        entries = error_entries(words)
+        said = "; ".join(entry.text for entry in entries if entry.text) or state_text(words)
+        return f"an answer in place of the file: {said or json.dumps(words)[:80]}"
+    return None

@@ -1,0 +1,78 @@
+"""Options that several commands share. Every flag has an `ONCSYNC_` variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from oncsync.project import Project
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """Declares a flag whose value may also stand in `ONCSYNC_NAME`."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "ONCSYNC_" + long.split("/")[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **settings)
+
+
+def project_options(command: Command) -> Command:
+    """Adds the options that name the manifest, the folder, the token's file and the manifest's variables."""
+    for add in (
+        option("--set", "variables", multiple=True, metavar="NAME=VALUE", help="Give a variable of `vars:` a value."),
+        option("--token-file", type=click.Path(dir_okay=False), help="File that holds your token."),
+        option("--folder", metavar="FOLDER", help="Where the data lie, in place of the manifest's `folder`."),
+        option("-m", "--manifest", metavar="FILE", help="The manifest [default: oncsync.yaml here or further up]."),
+    ):
+        command = add(command)
+    return command
+
+
+def make_project(
+    manifest: str | None, folder: str | None, token_file: str | None, variables: tuple[str, ...]
+) -> Project:
+    """Makes the project that the shared options name."""
+    from oncsync.project import Project
+
+    values = {}
+    for variable in variables:
+        name, equals, value = variable.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"`--set {variable}` is not NAME=VALUE")
+        values[name] = value
+    return Project(manifest, folder=folder, token_file=token_file, variables=values)
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A length of time: `90s`, `10m`, `2h`, `1d` or an ISO 8601 duration; becomes seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Reads the text."""
+        from oncsync.timespan import TimeTextError, parse_duration
+
+        if isinstance(value, (int, float)):
+            return float(value)
+        units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+        text = str(value).strip().lower()
+        if text and text[-1] in units and text[:-1].replace(".", "", 1).isdigit():
+            return float(text[:-1]) * units[text[-1]]
+        try:
+            duration = parse_duration(text)
+        except TimeTextError:
+            self.fail(f"`{value}` is no length of time; write for example `90s`, `10m` or `PT2H`", param, ctx)
+        if duration.is_negative or duration.months:
+            self.fail(f"`{value}` must be a positive number of days, hours, minutes or seconds", param, ctx)
+        return duration.milliseconds / 1000
+
+
+def print_json(value: object) -> None:
+    """Prints an answer as JSON, in camelCase as the documents have it."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

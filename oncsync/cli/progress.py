@@ -1,0 +1,126 @@
+"""What a person sees while a sync runs: live bars on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from oncsync.cli.ending import say
+from oncsync.cli.wording import count, size
+
+if TYPE_CHECKING:
+    from oncsync.engine.watch import Counts, Notice, Watcher
+
+PLAIN_EVERY_SECONDS = 30.0
+SHOWN_QUIETLY = ("warning", "error")
+
+
+@contextmanager
+def make_display(*, quiet: bool, verbose: bool) -> Iterator[Watcher]:
+    """Gives the display that fits: bars when stderr is a terminal, lines otherwise, warnings only when quiet."""
+    if quiet or verbose or not sys.stderr.isatty():
+        yield PlainDisplay(quiet=quiet, verbose=verbose)
+        return
+    display = LiveDisplay()
+    try:
+        yield display
+    finally:
+        display.close()
+
+
+class _Repeats:
+    """Tells a message of the service once, however many chunks it comes with."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def is_new(self, notice: Notice) -> bool:
+        """Whether a notice is worth a line."""
+        if notice.event != "message":
+            return True
+        if notice.text in self._seen:
+            return False
+        self._seen.add(notice.text)
+        return True
+
+
+def _line(notice: Notice) -> str:
+    prefix = f"{notice.level}: " if notice.level in SHOWN_QUIETLY else ""
+    label = f"{notice.label}: " if notice.label else ""
+    if notice.event == "message":
+        return f"{prefix}ONC says: {notice.text}"
+    return f"{prefix}{label}{notice.text}"
+
+
+class PlainDisplay:
+    """Lines on stderr: each outcome, each warning once, and how far it is every half minute."""
+
+    def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._quiet, self._verbose, self._clock = quiet, verbose, clock
+        self._repeats = _Repeats()
+        self._last = clock()
+
+    def notice(self, notice: Notice) -> None:
+        """Prints one event, if it is wanted."""
+        wanted = self._verbose or notice.level in SHOWN_QUIETLY or (not self._quiet and notice.level != "debug")
+        if wanted and self._repeats.is_new(notice):
+            say(_line(notice))
+
+    def progress(self, counts: Counts) -> None:
+        """Prints how far it is, now and then."""
+        if self._quiet or self._clock() - self._last < PLAIN_EVERY_SECONDS:
+            return
+        self._last = self._clock()
+        say(_progress_text(counts))
+
+
+def _progress_text(counts: Counts) -> str:
+    return (
+        f"{counts.ended:,} of {count(counts.total, 'chunk')} ended, {count(counts.alive, 'order')} alive,"
+        f" {count(counts.transfers, 'transfer')}, {count(counts.files, 'file')}, {size(counts.bytes)}"
+    )
+
+
+class LiveDisplay:
+    """Two lines that move, one for each pool, with warnings and errors above them."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._repeats = _Repeats()
+        self._bars: Any = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._orders = self._bars.add_task("orders", total=None, text="", visible=False)
+        self._files = self._bars.add_task("files", total=None, text="", visible=False)
+        self._bars.start()
+
+    def notice(self, notice: Notice) -> None:
+        """Prints warnings and errors above the bars."""
+        if notice.level in SHOWN_QUIETLY and self._repeats.is_new(notice):
+            self._bars.console.print(_line(notice), markup=False, highlight=False)
+        elif notice.event in ("quota", "window"):
+            self._bars.console.print(notice.text, markup=False, highlight=False)
+
+    def progress(self, counts: Counts) -> None:
+        """Moves the bars."""
+        orders = f"{counts.ended}/{counts.total} chunks, {counts.alive} alive at ONC, {counts.waiting} to order"
+        arriving = f"{counts.transfers} arriving, {counts.queued_files} queued"
+        files = f"{count(counts.files, 'file')}, {size(counts.bytes)}, {arriving}"
+        self._bars.update(self._orders, total=counts.total, completed=counts.ended, text=orders, visible=True)
+        done = counts.files
+        whole = counts.files + counts.transfers + counts.queued_files
+        self._bars.update(self._files, total=max(whole, 1), completed=done, text=files, visible=True)
+
+    def close(self) -> None:
+        """Takes the bars away."""
+        self._bars.stop()

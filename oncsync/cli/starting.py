@@ -1,0 +1,106 @@
+"""`oncsync init` and `oncsync auth`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from oncsync.cli.ending import say
+from oncsync.cli.options import option
+from oncsync.errors import InputError, TokenError
+
+ONC_HOST = "data.oceannetworks.ca"
+
+
+@click.command()
+@option("-m", "--manifest", metavar="FILE", default="oncsync.yaml", show_default=True, help="The manifest to write.")
+@option("--server", default="production", show_default=True, help="production, qa, sandbox or an address.")
+@option("--force", is_flag=True, help="Replace a manifest that is there.")
+def init(manifest: str, server: str, force: bool) -> int:
+    """Write a commented manifest to start from, and keep the data out of git.
+
+    `--server sandbox` needs no token: it runs against the embedded service.
+    """
+    from oncsync.atomic import write_atomic
+    from oncsync.manifest import load_manifest
+    from oncsync.manifest.server import server_fault
+    from oncsync.manifest.starter import starter_manifest
+
+    path = Path(manifest).absolute()
+    if server not in ("production", "qa", "sandbox") and (fault := server_fault(server)):
+        raise InputError(fault[0], hint=fault[1])
+    if path.exists() and not force:
+        raise InputError(f"`{path}` is there already", hint="edit it, choose another `-m`, or give `--force`")
+    write_atomic(path, starter_manifest(server).encode())
+    folder = load_manifest(path, environment={}).folder
+    ignored = _ignore_folder(path.parent, folder)
+    click.echo(f"Wrote {path}")
+    if ignored:
+        click.echo(f"Added `{ignored}` to {path.parent / '.gitignore'}")
+    click.echo("Next: edit it, then `oncsync resolve` and `oncsync sync`")
+    return 0
+
+
+def _ignore_folder(directory: Path, folder: Path) -> str | None:
+    """Adds the folder, and what belongs to this machine, to `.gitignore`; gives the line that was new."""
+    from oncsync.atomic import write_atomic
+
+    if directory not in folder.parents:
+        return None
+    path = directory / ".gitignore"
+    line = f"/{folder.relative_to(directory).as_posix()}/"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if line in text.splitlines():
+        return None
+    separator = "" if not text or text.endswith("\n") else "\n"
+    write_atomic(path, f"{text}{separator}{line}\n/oncsync.local.yaml\n".encode())
+    return line
+
+
+@click.group()
+def auth() -> None:
+    """Store, check or remove the token for a host.
+
+    ONC's own hosts also take the token in `ONC_TOKEN`, which needs no storing.
+    """
+
+
+@auth.command()
+@option("--host", default=ONC_HOST, show_default=True, help="The host the token is for.")
+def login(host: str) -> int:
+    """Store a token: asked for without showing it, or read from stdin when that is no terminal."""
+    from oncsync.credentials import store_token
+
+    if sys.stdin.isatty():
+        say("Log in at https://data.oceannetworks.ca, open your profile, tab `Web Services API`, `Generate Token`")
+        text = click.prompt("Token", hide_input=True, err=True)
+    else:
+        text = sys.stdin.readline()
+    click.echo(f"The token for {host} is in {store_token(host, text)}")
+    return 0
+
+
+@auth.command()
+@option("--host", default=ONC_HOST, show_default=True, help="The host the token is for.")
+@option("--token-file", type=click.Path(dir_okay=False), help="File that holds your token.")
+def status(host: str, token_file: str | None) -> int:
+    """Say whether there is a token for a host; exit 4 when there is none. Shows nothing of it and asks nobody."""
+    from oncsync.credentials import find_token
+
+    find_token(f"https://{host}/", token_file=Path(token_file) if token_file else None)
+    click.echo(f"There is a token for {host}")
+    return 0
+
+
+@auth.command()
+@option("--host", default=ONC_HOST, show_default=True, help="The host the token is for.")
+def logout(host: str) -> int:
+    """Remove the stored token of a host."""
+    from oncsync.credentials import forget_token
+
+    if not forget_token(host):
+        raise TokenError(f"No token is stored for `{host}`")
+    click.echo(f"The token for {host} is gone from the store")
+    return 0

@@ -1,0 +1,149 @@
+"""Sentences and tables that several commands print. Readable without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oncsync.engine.plan import Plan
+    from oncsync.lockfile import EntryChange
+    from oncsync.project import ResolveResult
+    from oncsync.report import RequestStatus, Status
+
+COURTESY_RUN_THREADS = 4
+MOST_LINES = 12
+SIGNS = {"added": "+", "removed": "-", "changed": "~", "same": "="}
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Gives `1 chunk`, `1,200 chunks`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def size(number: int) -> str:
+    """Gives bytes in units of 1000, as the service does."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def courtesy_warning(run_threads: int) -> str | None:
+    """Says why more than four orders at a time hurt everybody (R92, R93)."""
+    if run_threads <= COURTESY_RUN_THREADS:
+        return None
+    return (
+        f"`runThreads: {run_threads}` keeps more orders alive than the {COURTESY_RUN_THREADS} that ONC asks each person"
+        " to stay within; more of them slow the service down for everyone, you included"
+    )
+
+
+def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """Gives rows as aligned columns, two blanks apart; `right` names the columns of numbers."""
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    aligned = set(right)
+    return [
+        "  ".join(
+            cell.rjust(width) if column in aligned else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def describe_resolution(result: ResolveResult, lock_name: str) -> list[str]:
+    """Gives the summary of a resolve: what was added, removed and changed against the previous lock."""
+    change = result.change
+    lines = [f"{change_line(entry)}" for entry in change.entries]
+    if len(lines) > MOST_LINES:
+        same = [entry for entry in change.entries if entry.change == "same"]
+        lines = [change_line(entry) for entry in change.entries if entry.change != "same"]
+        if same:
+            lines.append(f"  = {count(len(same), 'entry', 'entries')} unchanged")
+    orders = count(change.chunk_ids, "chunk")
+    written = f"`{lock_name}` written" if result.is_written else f"`{lock_name}` is unchanged"
+    return [*lines, f"{written}: {orders}, one order each"]
+
+
+def change_line(entry: EntryChange) -> str:
+    """Gives one entry's line of a summary, with the requests that came and went below it."""
+    if entry.change == "removed":
+        head = f"  - {entry.name}: removed ({count(entry.chunks_removed, 'chunk')})"
+    else:
+        amount = f"{count(entry.requests, 'request')}, {count(entry.chunks, 'chunk')}"
+        difference = f" (+{entry.chunks_added} -{entry.chunks_removed})" if entry.change == "changed" else ""
+        head = f"  {SIGNS[entry.change]} {entry.name}: {amount}{difference}"
+    if entry.change != "changed":
+        return head
+    lines = [f"      + {text}" for text in entry.requests_added] + [
+        f"      - {text}" for text in entry.requests_removed
+    ]
+    if entry.reviewed_changed:
+        lines.append(f"      ~ {count(entry.reviewed_changed, 'request')} described differently by ONC")
+    hidden = len(lines) - MOST_LINES
+    return "\n".join([head, *lines[:MOST_LINES], *([f"      and {hidden} more"] if hidden > 0 else [])])
+
+
+def describe_plan(plan: Plan) -> list[str]:
+    """Gives what a sync would do, one line per request that needs something, then the totals."""
+    from oncsync.lockfile import describe_request
+
+    groups: dict[tuple[str, str, str, str], int] = {}
+    for planned in plan.chunks:
+        if planned.step in ("order", "attach", "fetch", "failed"):
+            key = (planned.step, planned.wanted.entry.name, describe_request(planned.wanted.request), planned.reason)
+            groups[key] = groups.get(key, 0) + 1
+    verbs = {"order": "order", "attach": "take up", "fetch": "fetch again", "failed": "leave"}
+    rows = [
+        (f"  {verbs[step]}", str(number), name, request, reason)
+        for (step, name, request, reason), number in groups.items()
+    ]
+    counts = plan.counts
+    todo = counts["order"] + counts["attach"] + counts["fetch"]
+    held = counts["done"] + counts["covered"] + counts["empty"]
+    total = f"{count(todo, 'chunk')} to do ({count(counts['order'], 'new order')}), {held:,} here or empty"
+    others = [
+        f"{counts['failed']:,} failed for good" if counts["failed"] else "",
+        f"{counts['wait']:,} not yet due" if counts["wait"] else "",
+    ]
+    return [*table(rows, right=(1,)), ", ".join([total, *filter(None, others)])]
+
+
+def describe_status(status: Status) -> list[str]:
+    """Gives the status as a table of requests, the reasons of failures below it, then the totals."""
+    head = ("", "done", "empty", "failed", "pending", "files", "size")
+    rows: list[Sequence[str]] = [head]
+    for entry in status.entries:
+        rows.append((entry.name, *[""] * 6))
+        rows += [_status_row(request) for request in entry.requests]
+    lines = table(rows, right=range(1, 7))
+    for entry in status.entries:
+        for request in entry.requests:
+            lines += [
+                f"{failure.outcome}: {request.request}, {count(failure.chunks, 'chunk')} from {failure.first:%Y-%m-%d}:"
+                f" {failure.reason}"
+                for failure in request.failures
+            ]
+    ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed"
+    held = f"{count(status.files, 'file')}, {size(status.bytes)}"
+    open_ = f"{status.pending:,} pending" + (f", {status.waiting:,} not yet due" if status.waiting else "")
+    return [*lines, f"{count(status.chunks, 'chunk')}: {ended}, {open_}; {held}"]
+
+
+def _status_row(request: RequestStatus) -> Sequence[str]:
+    note = " (off)" if request.is_off else " (brought by another request)" if request.same_as else ""
+    span = f"{request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
+    return (
+        f"  {request.request} {span}{note}",
+        str(request.done),
+        str(request.empty),
+        str(request.failed),
+        str(request.pending + request.waiting),
+        str(request.files),
+        size(request.bytes),
+    )

@@ -1,0 +1,117 @@
+"""Plans the columns of a tab that is about to be written: documented ones, a person's own ones, and ours. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from oncsync.workbook.cells import format_flag, format_options
+from oncsync.workbook.layout import (
+    DAY_HEADER,
+    METADATA_HEADER,
+    ORIGIN_HEADER,
+    PATH_HEADER,
+    SPLIT_HEADER,
+    CellValue,
+    Column,
+    ColumnForm,
+    Tab,
+    is_ours,
+)
+from oncsync.workbook.records import Row
+
+_ATTRIBUTES = {
+    "locationCode": "location_code",
+    "deviceCategoryCode": "device_category_code",
+    "deviceCode": "device_code",
+    "propertyCode": "property_code",
+    "dataProductCode": "data_product_code",
+    "extension": "extension",
+    "begin": "begin",
+    "end": "end",
+}
+
+
+class PlannedColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of the sheet that is being written, and how a row fills it."""
+
+    header: str
+    kind: Literal["filter", "switch", "information", "ours"]
+    form: ColumnForm | Literal["own"]
+    cap: int
+    value: Callable[[Row], CellValue]
+
+
+def plan_columns(tab: Tab, rows: Sequence[Row]) -> list[PlannedColumn]:
+    """Gives the columns of a tab: the documented ones, own ones behind their neighbour of old, ours at the end."""
+    own = _place_own_columns(tab, rows)
+    columns = [*map(_own_column, own.get("", ()))]
+    for column in tab.columns:
+        columns.append(_documented_column(column))
+        columns += map(_own_column, own.get(column.header, ()))
+    columns += map(_own_column, own.get(ORIGIN_HEADER, ()))
+    return [*columns, *_our_columns(rows)]
+
+
+def _place_own_columns(tab: Tab, rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Gives own headers by the information column they follow; under "" those before all, under `oncsync` the rest.
+
+    A row's cells stand in the order of its sheet, but without the filters: a place among those is not known.
+    """
+    documented = set(tab.information_headers)
+    own: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for keys in {tuple(row.columns): None for row in rows}:
+        anchor = "" if documented.intersection(keys) else ORIGIN_HEADER
+        for key in keys:
+            if key in documented:
+                anchor = key
+            elif key not in seen and tab.column(key) is None and not is_ours(key):
+                seen.add(key)
+                own.setdefault(anchor, []).append(key)
+    return own
+
+
+def _documented_column(column: Column) -> PlannedColumn:
+    return PlannedColumn(
+        header=column.header, kind=column.kind, form=column.form, cap=column.width, value=_filler(column)
+    )
+
+
+def _filler(column: Column) -> Callable[[Row], CellValue]:
+    if column.kind == "information":
+        return lambda row: row.columns.get(column.header)
+    if column.kind == "switch":
+        return lambda row: format_flag(row.download)
+    if column.key == "options":
+        return lambda row: format_options(row.options)
+    name = _ATTRIBUTES[column.key]
+    return lambda row: getattr(row, name)
+
+
+def _own_column(header: str) -> PlannedColumn:
+    return PlannedColumn(
+        header=header, kind="information", form="own", cap=40, value=lambda row: row.columns.get(header)
+    )
+
+
+def _our_columns(rows: Sequence[Row]) -> Iterator[PlannedColumn]:
+    """Yields the columns for what single rows set differently, where any does, and the one that says the origin."""
+    fillers: dict[str, Callable[[Row], CellValue]] = {
+        SPLIT_HEADER: lambda row: row.split_date_range,
+        DAY_HEADER: lambda row: row.day_of_week,
+        PATH_HEADER: lambda row: row.path,
+        METADATA_HEADER: lambda row: None if row.metadata is None else format_flag(row.metadata),
+    }
+    for header, filler in fillers.items():
+        if any(filler(row) is not None for row in rows):
+            yield PlannedColumn(header=header, kind="ours", form="text", cap=40, value=filler)
+    yield PlannedColumn(
+        header=ORIGIN_HEADER,
+        kind="ours",
+        form="text",
+        cap=40,
+        value=lambda row: str(row.origin) if row.origin else None,
+    )
