@@ -29,8 +29,8 @@ from oncsync.timespan import UTC
 
 if TYPE_CHECKING:
     from oncsync.api import Session
-    from oncsync.engine.conductor import Tools
     from oncsync.engine.plan import Plan, Terms
+    from oncsync.engine.run import Tools
     from oncsync.engine.watch import Counts, Watcher
     from oncsync.report import Status
     from oncsync.resolver import Failure, Remark
@@ -214,8 +214,8 @@ class Project:
         run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`, `StoppedError`.
         """
         from oncsync.engine import planning
-        from oncsync.engine.conductor import Limits, Tools
-        from oncsync.engine.pace import read_window, read_zone
+        from oncsync.engine.pace import DEFAULT_PACE, read_window, read_zone
+        from oncsync.engine.run import Limits, Tools
         from oncsync.engine.watch import Silent
 
         settings = self.manifest.settings
@@ -250,7 +250,7 @@ class Project:
                 job,
                 lambda: self._connect_for(stack),
                 watcher or Silent(),
-                tools or Tools(now=self._now),
+                tools or Tools(now=self._now, pace=DEFAULT_PACE),
                 on_plan,
             )
         return SyncResult(plan=plan, counts=counts, resolved=resolved, moved=moved)
@@ -373,5 +373,7 @@ class Project:
             return self.path.as_posix()
 
     def _settings_used(self) -> dict[str, str | int | float | bool | None]:
-        used = msgspec.to_builtins(self.manifest.settings)
+        from oncsync.manifest.build import SETTING_MEMBERS
+
+        used = {key: getattr(self.manifest.settings, member) for key, member in SETTING_MEMBERS.items()}
         return {key: value for key, value in used.items() if value is not None}

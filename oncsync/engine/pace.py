@@ -29,6 +29,9 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How often to look for a free slot that another process holds."""
 
 
+DEFAULT_PACE = Pace()
+
+
 def poll_wait(pace: Pace, elapsed: float, estimate: float | None, draw: float) -> float:
     """Gives the wait before the next poll: 15 % of what has passed or is expected, within bounds, jittered by 10 %.
 

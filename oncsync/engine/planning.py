@@ -10,11 +10,12 @@ import msgspec
 import platformdirs
 
 from oncsync.api import Session
-from oncsync.engine.conductor import Conductor, Limits, Tools
+from oncsync.engine.conductor import Conductor, plan_work
 from oncsync.engine.eventlog import EventLog, Watchers
 from oncsync.engine.files import Shelves, check_writable
 from oncsync.engine.folder import OWN_FOLDER, FolderLock, missing_files, prepare_folder
 from oncsync.engine.plan import Plan, Terms, make_plan
+from oncsync.engine.run import Limits, Run, Tools
 from oncsync.engine.slots import SlotBook
 from oncsync.engine.watch import Counts, Notice, Watcher
 from oncsync.errors import InputError
@@ -114,19 +115,10 @@ def _carry_out(
     slots_folder = Path(platformdirs.user_state_dir("oncsync", appauthor=False)) / "slots"
     log = EventLog(job.folder / OWN_FOLDER / "oncsync.log", redact=session.redact, now=tools.now)
     try:
-        conductor = Conductor(
-            plan,
-            store,
-            session,
-            shelves,
-            SlotBook(slots_folder, session.base_url, job.folder, warn=warn),
-            job.terms,
-            job.limits,
-            Watchers(log, watcher),
-            tools,
-        )
-        conductor.run()
-        counts = conductor.counts
+        slots = SlotBook(slots_folder, session.base_url, job.folder, warn=warn)
+        works = plan_work(plan, job.terms)
+        run = Run(works, store, session, shelves, slots, job.limits, Watchers(log, watcher), tools)
+        counts = Conductor(run).work()
     finally:
         log.close()
     return counts, shelves.settle(wanted, warn)

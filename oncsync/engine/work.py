@@ -39,7 +39,6 @@ class Work:
     successes_at_failure: int = 0
     was_ordered_anew: bool = False
     was_corrected: bool = False
-    is_ended: bool = False
     counts: dict[int, int | None] = field(default_factory=dict)
     ends_seen: dict[int, int] = field(default_factory=dict)
     jobs: dict[Job, int] = field(default_factory=dict)
@@ -66,12 +65,12 @@ class Work:
         """Gives the data files to ask for once the runs are over: those announced, and one beyond (open question 8)."""
         jobs = []
         for run_id, count in self.counts.items():
-            last = 1 if count is None else count + 1
-            jobs += [
-                Job(self.id, run_id, str(index))
-                for index in range(1, last + 1)
-                if (run_id, str(index)) not in settled or count is None
-            ]
+            here = {int(index) for run, index in settled if run == run_id and index != META}
+            if count is None:  # one after the other, from the first that is not here
+                indexes = [next(index for index in range(1, len(here) + 2) if index not in here)]
+            else:
+                indexes = [index for index in range(1, count + 2) if index not in here]
+            jobs += [Job(self.id, run_id, str(index)) for index in indexes]
         return jobs
 
     def meta_jobs(self, settled: set[tuple[int, str]]) -> list[Job]:

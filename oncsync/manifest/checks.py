@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from oncsync.manifest.mistakes import Mistakes, did_you_mean, shown
-from oncsync.manifest.model import DEFAULT_SPLITS, SERVER_NAMES
+from oncsync.manifest.model import ALL_SPLITS, DEFAULT_SPLITS, SERVER_NAMES
 from oncsync.manifest.server import server_fault
 from oncsync.manifest.typed import Document, ValuePath
 from oncsync.manifest.validate import manifest_schema
@@ -18,7 +18,7 @@ from oncsync.naming import TEMPLATE_FIELDS, TemplateError, check_template
 from oncsync.timespan import (
     UTC,
     TimeTextError,
-    evaluate_bounds,
+    format_instant,
     is_duration,
     parse_duration,
     parse_end,
@@ -31,8 +31,6 @@ CODE_KEYS = ("locationCode", "deviceCategoryCode", "deviceCode", "propertyCode",
 FILTER_KEYS = (*CODE_KEYS, "dataProductName")
 _SCOPE = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9]+)?")
 _SHORTEST_SPLIT = 60_000  # milliseconds
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 12, 31, tzinfo=UTC)
 _SOME_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -79,8 +77,8 @@ def _check_server(document: Document, mistakes: Mistakes) -> None:
 
 
 def _check_step(document: Document, path: ValuePath, text: object, mistakes: Mistakes) -> None:
-    """Notes a duration that is none or does not point forward; the words of `splitDateRange` are the schema's."""
-    if not isinstance(text, str) or (path[-1] == "splitDateRange" and not text.lstrip("+-").startswith("P")):
+    """Notes a duration that is none or does not point forward."""
+    if not isinstance(text, str) or text in ALL_SPLITS or mistakes.has(document.place(path)):
         return
     try:
         step = parse_duration(text)
@@ -197,7 +195,7 @@ class _Entry:
         self._check_split(begin, end)
 
     def _is_time(self, key: str, text: str) -> bool:
-        if text.strip().lower() == "now":
+        if _is_now(text):
             return True
         if len(text) > 40:
             self._add(key, f"`{key}` cannot be {shown(text)}", _TIME_HINT)
@@ -221,11 +219,15 @@ class _Entry:
                 "write one of the two as a date or as `now`",
             )
             return
-        now = _stand_in_for_now(begin, end)
-        try:
-            evaluate_bounds(begin, end, now)
-        except TimeTextError as error:
-            self._add("end" if end is not None else "begin", _sentence(error), _order_hint(begin, end))
+        key = "end" if end is not None else "begin"
+        begin_words, end_words = shown(begin), shown(end) if end is not None else "now"
+        order = _order(begin, end)
+        if order == 0:
+            self._add(key, f"The span from {begin_words} to {end_words} is empty", _empty_hint(begin))
+        elif order < 0:
+            hint = "a duration before the end has a minus: `begin: -P1D`" if is_duration(begin) else None
+            message = f"The span ends ({end_words}) before it begins ({begin_words})"
+            self._add(key, message, hint or "exchange `begin` and `end`")
 
     def _check_split(self, begin: str, end: str | None) -> None:
         """`all` gives a span that moves with the clock a new identity each time, so it would be ordered for ever."""
@@ -233,8 +235,8 @@ class _Entry:
             return
         default = DEFAULT_SPLITS[str(self._path[0])]
         split = self._entry.get("splitDateRange") or self._settings.get("splitDateRange") or default
-        open_end = end is None or end.strip().lower() == "now"
-        if split != "all" or not (open_end or begin.strip().lower() == "now"):
+        open_end = end is None or _is_now(end)
+        if split != "all" or not (open_end or _is_now(begin)):
             return
         what = "no `end`" if end is None else "a span that moves with the clock"
         written = (*self._path, "splitDateRange")
@@ -306,21 +308,35 @@ def _service(is_archive: bool) -> str:
     return "archivefile" if is_archive else "dataProductDelivery"
 
 
-def _stand_in_for_now(begin: str, end: str | None) -> datetime:
-    """Gives a `now` at which bounds that are in order at some time are in order, because the clock is not read here."""
-    if begin.strip().lower() == "now":
-        return _FIRST if end is not None and not is_duration(end) and end.strip().lower() != "now" else _SOME_DAY
-    return _SOME_DAY if is_duration(begin) else _LAST
+def _order(begin: str, end: str | None) -> int:
+    """Gives 1 when a span has instants at some time, 0 when it is always empty, -1 when it is always reversed.
 
-
-def _order_hint(begin: str, end: str | None) -> str | None:
+    The clock is not read here: where it decides, the span is taken for one that has instants. Not both bounds are
+    durations, and each can be read.
+    """
+    end = "now" if end is None else end
+    if _is_now(begin) != _is_now(end) and not (is_duration(begin) or is_duration(end)):
+        return 1
+    first = None if is_duration(begin) else _SOME_DAY if _is_now(begin) else parse_instant(begin)
+    last = None if is_duration(end) else _SOME_DAY if _is_now(end) else parse_end(end)
     try:
-        first, last = parse_instant(begin), parse_end(end or "")
-        if first != last:
-            return "exchange `begin` and `end`"
-        return f"the end is exclusive: for one day write `end: {first + timedelta(days=1):%Y-%m-%d}`"
+        first = first or parse_duration(begin).after(last or _SOME_DAY)
+        last = last or parse_duration(end).after(first)
+    except TimeTextError:
+        return 1
+    return (last > first) - (last < first)
+
+
+def _is_now(bound: str) -> bool:
+    return bound.strip().lower() == "now"
+
+
+def _empty_hint(begin: str) -> str:
+    try:
+        next_day = parse_instant(begin) + timedelta(days=1)
     except (TimeTextError, OverflowError):
-        return "a duration before the end has a minus: `begin: -P1D`" if is_duration(begin) else None
+        return "the end is exclusive: it has to lie after the begin"
+    return f"the end is exclusive: for one day write `end: {format_instant(next_day)[:10]}`"
 
 
 def _check_state(document: Document, text: object, mistakes: Mistakes) -> None:

@@ -20,6 +20,7 @@ class Mistakes:
 
     def __init__(self) -> None:
         self._found: dict[tuple[Place, str], str | None] = {}
+        self._places: set[Place] = set()
         self._ignored: set[Place] = set()
 
     def __len__(self) -> int:
@@ -28,7 +29,13 @@ class Mistakes:
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
         """Notes a mistake at `place`, once, however often it is found; nothing like a token gets into it."""
         if place not in self._ignored:
-            self._found.setdefault((place, _TOKEN_SHAPE.sub("...", message)), hint)
+            self._places.add(place)
+            clean_hint = None if hint is None else _TOKEN_SHAPE.sub("...", hint)
+            self._found.setdefault((place, _TOKEN_SHAPE.sub("...", message)), clean_hint)
+
+    def has(self, place: Place) -> bool:
+        """Whether something is wrong at `place` already."""
+        return place in self._places
 
     def ignore(self, place: Place) -> None:
         """Lets no further mistake in at `place`: what is wrong there has been said, the rest follows from it."""

@@ -202,7 +202,10 @@ def _note_choice(found: Finding, schema: Mapping[str, Any], document: Document, 
         choices = next(branch["enum"] for branch in found.allowed if "enum" in branch)
         rest = f", or {found.schema['errorMessage']}"
     message = f"{_label(found.path)} cannot be {_words(found.instance)}; allowed: {enumerate_words(choices)}{rest}"
-    mistakes.add(document.place(found.path), message, did_you_mean(str(found.instance), choices))
+    written = str(found.instance).lower()
+    begins = [choice for choice in choices if written.startswith(choice.lower())]
+    hint = f"did you mean `{begins[0]}`?" if begins else did_you_mean(written, choices)
+    mistakes.add(document.place(found.path), message, hint)
 
 
 def _note_range(found: Finding, schema: Mapping[str, Any], document: Document, mistakes: Mistakes) -> None:

@@ -100,6 +100,14 @@ def parse_code(value: RawValue) -> str | None:
     return text or None
 
 
+def parse_single_code(value: RawValue) -> str | None:
+    """Reads the code of a filter, of which a row has one; None when the cell is blank."""
+    code = parse_code(value)
+    if code is not None and re.search(r"[\s,;]", code):
+        raise CellError(f"{show(code)} is more than one code", "write a row for each of them")
+    return code
+
+
 def parse_moment(value: RawValue) -> str | None:
     """Reads `begin` or `end` into the manifest's spelling; None when the cell is blank.
 

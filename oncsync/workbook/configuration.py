@@ -13,7 +13,7 @@ import msgspec
 from openpyxl.utils import get_column_letter
 
 from oncsync.errors import Problem
-from oncsync.timespan import GRID_ORIGIN, TimeTextError, grid_line_at_or_before
+from oncsync.timespan import GRID_ORIGIN, TimeTextError, grid_line_at_or_before, parse_duration
 from oncsync.workbook.cells import CellError, RawValue, clean_text, parse_code, parse_flag, show
 from oncsync.workbook.layout import (
     CONFIGURATION_TITLE,
@@ -190,9 +190,19 @@ def parse_setting(setting: SettingKey, value: RawValue) -> str | int | float | b
         return parse_split(text)
     if setting.form == "day":
         return parse_day(text)
+    if setting.form == "duration":
+        return _parse_length(text)
     if setting.form == "queue" and text.casefold() == "unlimited":
         return "unlimited"
     return _parse_number(text, setting)
+
+
+def _parse_length(text: str) -> str:
+    try:
+        parse_duration(text)
+    except TimeTextError as error:
+        raise CellError(str(error)) from None
+    return text.upper()
 
 
 def _parse_number(text: str, setting: SettingKey) -> int | float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePath
 
 import msgspec
 
@@ -157,10 +156,9 @@ def settings_to_configuration(manifest: Manifest, split: str, day_of_week: str) 
     """Gives the Configuration tab's values; keys that the documentation does not know stand in it only when set."""
     settings, defaults = manifest.settings, Settings()
     folder = _written_folder(manifest)
-    state = settings.state or STATE_PATH
     configuration: dict[str, CellValue] = {
         "downloadFolder": folder,
-        "logFile": state if PurePath(state).is_absolute() else f"{folder.rstrip('/')}/{state}",
+        "logFile": f"{folder.rstrip('/')}/{settings.state or STATE_PATH}",
         "splitDateRange": split,
         "dayOfWeek": day_of_week,
         "runThreads": settings.run_threads,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 def book_to_requests(
     book: Book,
-    base: Path,
+    base: PurePath,
     *,
     downloads: Collection[str] = (),
     detach: Collection[str] = (),
@@ -53,7 +53,7 @@ def book_to_requests(
     rows = list(_rows_to_import(book.rows, set(downloads) - set(detach)))
     notes = [*book.notes]
     folder, folder_is_foreign = _read_folder(book, base, is_windows, notes)
-    state = _read_state(book, is_windows, notes)
+    state = _read_state(book, notes)
     split = book.setting("splitDateRange")
     names = _name_rows(rows)
     requests = tuple(
@@ -149,7 +149,7 @@ def _note_open_rows(rows: Sequence[Row], requests: Sequence[Request]) -> Iterato
         yield f"`{changed[0]}`{more}: a row without a fixed end cannot be one piece; it is split by {OPEN_SPLIT}"
 
 
-def _read_folder(book: Book, base: Path, is_windows: bool, notes: list[str]) -> tuple[str | None, bool]:
+def _read_folder(book: Book, base: PurePath, is_windows: bool, notes: list[str]) -> tuple[str | None, bool]:
     setting = book.setting("downloadFolder")
     if setting is None:
         return None, False
@@ -178,17 +178,14 @@ def place_folder(text: str, base: PurePath, *, is_windows: bool) -> tuple[str, b
     return path.as_posix(), is_foreign
 
 
-def _read_state(book: Book, is_windows: bool, notes: list[str]) -> str | None:
-    """Gives the place of the state inside the folder; None for the usual one, and for one that cannot be here."""
+def _read_state(book: Book, notes: list[str]) -> str | None:
+    """Gives the place of the state inside the folder; None for the usual one, and for one outside the folder."""
     log, folder = book.setting("logFile"), book.setting("downloadFolder")
     if log is None:
         return None
     path, base = PureWindowsPath(str(log.value)), PureWindowsPath(str(folder.value) if folder else "")
-    if folder is not None and path.is_relative_to(base):
-        state = path.relative_to(base).as_posix()
-        return None if state == STATE_PATH else state
-    text, is_foreign = place_folder(str(log.value), Path(), is_windows=is_windows)
-    if is_foreign:
-        notes.append(f"{log.where}: `{text}` is a file of another system; the state is kept in the folder instead")
+    state = path.relative_to(base) if path.is_relative_to(base) else path
+    if state.anchor or ".." in state.parts or not state.name:
+        notes.append(f"{log.where}: `{path.as_posix()}` is not a file in the folder; the state is kept there instead")
         return None
-    return None if text == STATE_PATH else text
+    return None if state.as_posix() == STATE_PATH else state.as_posix()

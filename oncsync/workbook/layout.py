@@ -86,7 +86,7 @@ class SettingKey(msgspec.Struct, frozen=True):
     """One key of the Configuration tab."""
 
     key: str
-    form: Literal["text", "secret", "split", "day", "count", "queue", "time", "flag", "number"]
+    form: Literal["text", "secret", "split", "day", "count", "queue", "time", "flag", "number", "duration"]
     default: CellValue
     description: str
     aliases: tuple[str, ...] = ()
@@ -193,7 +193,9 @@ SETTING_KEYS = (
     ),
     SettingKey("maxOrderHours", "number", 48, "Hours after which an order is given up.", is_documented=False),
     SettingKey("lateDays", "number", 1, "Days that data may arrive late at ONC.", is_documented=False),
-    SettingKey("refreshOpen", "text", None, "Least time between two orders of one open piece.", is_documented=False),
+    SettingKey(
+        "refreshOpen", "duration", None, "Least time between two orders of one open piece.", is_documented=False
+    ),
 )
 DOCUMENTED_SPLITS = ("all", "year", "month", "week", "day", "hour")
 DOCUMENTED_DAYS = DAYS_OF_WEEK

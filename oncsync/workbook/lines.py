@@ -20,6 +20,7 @@ from oncsync.workbook.cells import (
     parse_flag,
     parse_moment,
     parse_options,
+    parse_single_code,
     plain_value,
 )
 from oncsync.workbook.configuration import parse_day, parse_split
@@ -86,7 +87,7 @@ def read_line(line: Line, tab: Tab) -> Row | None:
     sent = {column.key for column in tab.columns if column.kind == "filter"}
 
     def code(column: str) -> str | None:
-        return line.read(column, parse_code) if column in sent else None
+        return line.read(column, parse_single_code) if column in sent else None
 
     begin, end = line.read("begin", parse_moment), line.read("end", parse_moment)
     row = Row(

@@ -1,0 +1,177 @@
+"""The files of orders that are over: which to ask for, what each answer means, where each file goes.
+
+Sources: onc-api.md 3.3, open questions 7, 8, 15 and 20, R95, R96.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from oncsync.engine.outcomes import explain, judge_order_call
+from oncsync.engine.pace import poll_wait, retry_wait
+from oncsync.engine.run import ENDS_THE_RUN, Run
+from oncsync.engine.transfers import Answer, Broken, Fetched, Job, fetch
+from oncsync.engine.work import Again, Fail, Keep, Reorder, Settle, Work, react_to_file
+from oncsync.state import META, Arrived, Ended, FileRecord
+
+
+class FileDesk:
+    """Fetches the files of chunks in the download pool and ends each chunk when nothing of it is outstanding."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def look(self, work: Work, otherwise: Callable[[], None]) -> None:
+        """After a restart: asks for the first file before asking `run` again, which is `otherwise` (open question 15)."""
+        job = Job(work.id, next(iter(work.counts)), "1")
+
+        def looked(answer: Answer) -> None:
+            if isinstance(answer, Fetched):
+                self._order_was_over(work)
+                work.jobs[job] = 1
+                self._fetched(work, job, answer)
+            elif not isinstance(answer, Broken):
+                otherwise()
+            elif answer.error.exit_code in ENDS_THE_RUN:
+                self._run.end(answer.error)
+            elif judge_order_call(answer.error) == "retry":
+                self._run.retry(work, answer.error, lambda: self.look(work, otherwise))
+            else:
+                self._run.order_anew(work, explain(answer.error))
+
+        self._run.call("download", lambda: self._fetch(job), looked)
+
+    def _order_was_over(self, work: Work) -> None:
+        run = self._run
+        counts: tuple[int | None, ...] = (None,) * len(work.counts)
+        run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
+        run.free_slot(work)
+        work.fetching_since = run.tools.monotonic()
+        work.data_files = sum(index != META for _, index in self._settled(work))
+
+    def begin(self, work: Work) -> None:
+        """Queues the files of an order that is over at the service, except those that are whole already."""
+        work.fetching_since = self._run.tools.monotonic()
+        settled = self._settled(work)
+        work.data_files = sum(index != META for _, index in settled)
+        self._queue(work, work.jobs_of_runs(settled))
+
+    def _queue(self, work: Work, jobs: list[Job]) -> None:
+        for job in jobs:
+            work.jobs[job] = 0
+            self._run.queue.append((work, job))
+        if not work.jobs:
+            self._all_settled(work)
+
+    def _settled(self, work: Work) -> set[tuple[int, str]]:
+        chunk = self._run.store.state.chunks[work.id]
+        files = (*chunk.files, *chunk.arriving)
+        return {file.key for file in files if file.run_id in work.counts and self._run.shelves.is_whole(file)}
+
+    def start_transfers(self) -> None:
+        """Begins as many queued transfers as the download pool has threads free."""
+        run = self._run
+        while run.queue and run.loop.is_free("download"):
+            work, job = run.queue.popleft()
+            if job in work.jobs:
+                work.jobs[job] += 1
+                self._transfer(work, job)
+
+    def _transfer(self, work: Work, job: Job) -> None:
+        self._run.call("download", lambda: self._fetch(job), lambda answer: self._fetched(work, job, answer))
+
+    def _fetch(self, job: Job) -> Answer:
+        return fetch(self._run.session, job, self._run.shelves.partial, self._run.stop)
+
+    def _fetched(self, work: Work, job: Job, answer: Answer) -> None:
+        tries = work.jobs.get(job)
+        if tries is None:
+            return
+        if isinstance(answer, Broken) and answer.error.exit_code in ENDS_THE_RUN:
+            self._run.end(answer.error)
+            return
+        reaction = react_to_file(work, job, answer, tries, self._waited(work), self._run.pace)
+        if isinstance(reaction, Again):
+            self._ask_again(work, job, reaction, tries)
+        elif isinstance(reaction, Reorder):
+            self._run.order_anew(work, reaction.reason)
+        elif isinstance(reaction, Fail):
+            self._failed(work, reaction)
+        else:
+            self._done_with(work, job, reaction)
+
+    def _waited(self, work: Work) -> float:
+        since = work.fetching_since if work.meta_since is None else work.meta_since
+        return self._run.tools.monotonic() - since
+
+    def _done_with(self, work: Work, job: Job, reaction: Keep | Settle) -> None:
+        del work.jobs[job]
+        if isinstance(reaction, Keep):
+            self._run.succeeded(work)
+            self._keep(work, job, reaction.fetched)
+            if reaction.follow is not None and reaction.follow not in work.jobs:
+                self._queue(work, [reaction.follow])
+        elif reaction.note:
+            self._run.note(work, [reaction.note])
+        if not work.jobs:
+            self._all_settled(work)
+
+    def _ask_again(self, work: Work, job: Job, reaction: Again, tries: int) -> None:
+        run = self._run
+        if run.stop.is_set():
+            return
+        draw = run.tools.jitter()
+        if reaction.why == "not ready":
+            work.jobs[job] = 0
+            wait = max(reaction.asked or 0.0, poll_wait(run.pace, self._waited(work), None, draw))
+        else:
+            wait = retry_wait(run.pace, tries, reaction.asked, draw)
+            if reaction.error is not None:
+                run.tell("retry", f"file {job.index}: {reaction.error.error.message}", work, level="debug")
+                run.is_service_down(work, reaction.error.error, tries)
+        run.later(wait, lambda: run.queue.append((work, job)))
+
+    def _keep(self, work: Work, job: Job, fetched: Fetched) -> None:
+        """Records a whole file, then gives it its place; files of a refreshed chunk wait for each other."""
+        run = self._run
+        path, replaces = run.shelves.choose_path(work.planned.wanted, fetched.name, (job.run_id, job.index))
+        file = FileRecord(
+            run_id=job.run_id,
+            index=job.index,
+            name=fetched.name or "",
+            path=path,
+            partial=fetched.partial,
+            bytes=fetched.bytes,
+            sha256=fetched.sha256,
+            at=run.tools.now(),
+            replaces=replaces,
+            unverified=fetched.unverified,
+        )
+        run.store.record(Arrived(at=file.at, chunk=work.id, file=file))
+        if not work.held_before or work.planned.step == "fetch":
+            run.shelves.put(work.id, file)
+        work.data_files += job.index != META
+        run.counts.files += 1
+        run.counts.bytes += fetched.bytes
+        run.tell("file", f"{path} ({fetched.bytes} bytes)", work, level="debug")
+
+    def _all_settled(self, work: Work) -> None:
+        """All data files are here: asks for the metadata, then ends the chunk."""
+        if work.data_files == 0:
+            self._run.finish(work, "empty", "the service made no file: there are no data in the span")
+        elif work.terms.metadata and work.meta_since is None:
+            work.meta_since = self._run.tools.monotonic()
+            self._queue(work, work.meta_jobs(self._settled(work)))
+        else:
+            self._run.finish(work, "done")
+
+    def _failed(self, work: Work, failure: Fail) -> None:
+        run = self._run
+        run.drop_files(work)
+        if failure.run_failed:
+            run.run_failed(work, failure.reason)
+            return
+        error = failure.error.error if failure.error else None
+        if error is not None and run.is_service_down(work, error, run.pace.attempts):
+            return
+        run.finish(work, "failed-permanent" if failure.is_permanent else "failed-retryable", failure.reason, error)

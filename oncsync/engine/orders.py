@@ -1,0 +1,209 @@
+"""Orders at the service: request, run, poll, and taking up those of an earlier run (architecture, "Re-attaching").
+
+Sources: onc-api.md 3.1 and 3.2, open questions 13 to 16, 21, 22 and 51, R91, R94, R108, R109.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from oncsync.api import OrderTicket, RunAnswer, request_product, run_order, run_phase
+from oncsync.engine.filing import FileDesk
+from oncsync.engine.folder import current_user
+from oncsync.engine.outcomes import corrected_options, explain, judge_order_call, judge_request
+from oncsync.engine.pace import poll_wait
+from oncsync.engine.run import Run
+from oncsync.engine.work import Work
+from oncsync.errors import OncsyncError
+from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running
+from oncsync.timespan import format_instant
+
+
+class OrderDesk:
+    """Brings orders to their end at the service, at most `runThreads` at a time, and hands them to the file desk."""
+
+    def __init__(self, run: Run, files: FileDesk) -> None:
+        self._run = run
+        self._files = files
+        self._said_quota = False
+
+    def start(self, work: Work) -> bool:
+        """Begins what a chunk needs; False when the quota lets no new order begin now."""
+        run = self._run
+        chunk = run.store.state.chunks.get(work.id)
+        work.held_before = chunk.files if chunk else ()
+        order = chunk.order if chunk else None
+        is_new = work.planned.step == "order" or work.was_ordered_anew
+        if is_new or chunk is None or order is None or order.request_id is None:
+            return self._start_new(work)
+        work.request_id = order.request_id
+        work.order_began = run.tools.monotonic()
+        if order.is_ended or work.planned.step == "fetch":
+            work.counts = dict(zip(order.run_ids, order.counts, strict=False))
+            self._files.begin(work)
+        else:
+            self._take_up(work, chunk)
+        return True
+
+    def _take_up(self, work: Work, chunk: ChunkState) -> None:
+        """Re-attaches an order that may be alive: it counts against the limit like a new one (R94)."""
+        run, order = self._run, chunk.order
+        assert order is not None
+        assert order.request_id is not None
+        work.slot = run.slots.adopt(work.id, order.request_id, run.tools.now(), run.order_life(work))
+        run.alive.add(work.id)
+        run.tell("attached", "order of an earlier run taken up again", work)
+        if order.run_ids:
+            work.counts = dict.fromkeys(order.run_ids)
+            self._files.look(work, otherwise=lambda: self._call_run(work))
+        else:
+            self._call_run(work)
+
+    def _start_new(self, work: Work) -> bool:
+        run = self._run
+        work.slot = run.slots.take(work.id, run.limits.run_threads, run.tools.now(), run.order_life(work))
+        if work.slot is None:
+            self._wait_for_slot()
+            return False
+        run.alive.add(work.id)
+        self._request(work)
+        return True
+
+    def _wait_for_slot(self) -> None:
+        """Looks again later when other processes hold the slots; an order of our own that ends needs no timer."""
+        run = self._run
+        if run.alive or self._said_quota:
+            return
+        held = len(run.slots.alive(run.tools.now()))
+        run.tell("quota", f"Waiting: {held} orders of yours are alive at the service, the limit of `runThreads`")
+        self._said_quota = True
+        run.loop.later(run.pace.busy_retry, self._look_for_slot_again)
+
+    def _look_for_slot_again(self) -> None:
+        self._said_quota = False
+
+    # --- request -----------------------------------------------------------------------------------------------
+
+    def _request(self, work: Work) -> None:
+        """Writes down that we are about to ask, then asks: a kill in between is known, and costs nothing there."""
+        planned, now = work.planned, self._run.tools.now()
+        chunk, request = planned.wanted.chunk, planned.wanted.request
+        self._run.store.record(
+            Ordering(
+                at=now,
+                chunk=work.id,
+                product=request.product_digest,
+                begin=chunk.begin,
+                end=chunk.end,
+                date_to=planned.date_to,
+                options=work.options,
+                host=socket.gethostname(),
+                user=current_user(),
+            )
+        )
+        work.order_began = self._run.tools.monotonic()
+        self._ask(work)
+
+    def _ask(self, work: Work) -> None:
+        request = work.planned.wanted.request
+        params = {
+            **request.source,
+            "dataProductCode": request.data_product_code,
+            "extension": request.extension,
+            "dateFrom": format_instant(work.planned.wanted.chunk.begin),
+            "dateTo": format_instant(work.planned.date_to),
+            **work.options,
+        }
+        session = self._run.session
+        self._run.call("run", lambda: request_product(session, params), lambda answer: self._asked(work, answer))
+
+    def _asked(self, work: Work, answer: OrderTicket | OncsyncError) -> None:
+        if isinstance(answer, OncsyncError):
+            self._refused(work, answer)
+            return
+        run, now = self._run, self._run.tools.now()
+        run.succeeded(work)
+        work.request_id, work.estimate = answer.dp_request_id, answer.estimated_processing_time
+        run.store.record(Ordered(at=now, chunk=work.id, request_id=answer.dp_request_id))
+        if work.slot is not None:
+            run.slots.confirm(work.slot, answer.dp_request_id, now)
+        run.note(work, answer.messages)
+        run.tell("ordered", f"ordered ({work.planned.reason})", work)
+        self._call_run(work)
+
+    def _refused(self, work: Work, error: OncsyncError) -> None:
+        verdict = judge_request(error)
+        if verdict == "retry":
+            self._run.retry(work, error, lambda: self._ask(work))
+            return
+        options = corrected_options(work.options, work.planned.wanted.request.defaults, error)
+        if options is not None and not work.was_corrected:
+            work.was_corrected, work.options = True, options
+            self._run.note(work, [f"options corrected, because the service said: {explain(error)}"])
+            self._request(work)
+            return
+        outcome: Outcome = "failed-retryable" if verdict == "forget" else verdict
+        self._run.finish(work, outcome, explain(error), error)
+
+    # --- run ---------------------------------------------------------------------------------------------------
+
+    def _call_run(self, work: Work) -> None:
+        request_id, session = work.request_id, self._run.session
+        assert request_id is not None
+        self._run.call("run", lambda: run_order(session, request_id), lambda answer: self._ran(work, answer))
+
+    def _ran(self, work: Work, answer: RunAnswer | OncsyncError) -> None:
+        run = self._run
+        if isinstance(answer, OncsyncError):
+            self._run_broke(work, answer)
+            return
+        run.succeeded(work)
+        self._store_runs(work, answer)
+        phases = [run_phase(one.status, answer.is_finished) for one in answer.runs]
+        if "failed" in phases:
+            run.run_failed(work, "; ".join(one.status for one in answer.runs))
+        elif "cancelled" in phases:
+            run.order_anew(work, "the order was cancelled at the service")
+        elif phases and all(phase == "complete" for phase in phases):
+            self._ended(work, answer)
+        else:
+            self._poll_later(work)
+
+    def _run_broke(self, work: Work, error: OncsyncError) -> None:
+        verdict = judge_order_call(error)
+        if verdict == "retry":
+            self._run.retry(work, error, lambda: self._call_run(work))
+        elif verdict == "forget":
+            self._run.order_anew(work, explain(error))
+        else:
+            self._run.finish(work, verdict, explain(error), error)
+
+    def _store_runs(self, work: Work, answer: RunAnswer) -> None:
+        run_ids = tuple(one.dp_run_id for one in answer.runs)
+        order = self._run.store.state.chunks[work.id].order
+        if run_ids and order is not None and order.run_ids != run_ids:
+            self._run.store.record(Running(at=self._run.tools.now(), chunk=work.id, run_ids=run_ids))
+        work.counts = dict.fromkeys(run_ids)
+
+    def _poll_later(self, work: Work) -> None:
+        run = self._run
+        order = run.store.state.chunks[work.id].order
+        if order is not None and run.tools.now() - order.at > run.order_life(work):
+            hours = (run.tools.now() - order.at).total_seconds() / 3600
+            run.forget(work, "given up")
+            run.finish(work, "failed-retryable", f"not ready after {hours:.0f} h, given up")
+            return
+        elapsed = run.tools.monotonic() - work.order_began
+        wait = poll_wait(run.pace, elapsed, work.estimate, run.tools.jitter())
+        run.later(wait, lambda: self._call_run(work))
+
+    def _ended(self, work: Work, answer: RunAnswer) -> None:
+        run = self._run
+        work.counts = {one.dp_run_id: one.file_count for one in answer.runs}
+        counts = tuple(work.counts.values())
+        run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
+        run.free_slot(work)
+        total = None if None in counts else sum(count or 0 for count in counts)
+        files = "an unknown number of files" if total is None else "1 file" if total == 1 else f"{total} files"
+        run.tell("complete", f"made at the service, {files}", work)
+        self._files.begin(work)

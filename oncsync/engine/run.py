@@ -1,0 +1,231 @@
+"""What the desks of one run share: the state's one writer, the loop, the words, and how a chunk ends."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, tzinfo
+
+import msgspec
+
+from oncsync.api import Session
+from oncsync.engine.files import Shelves
+from oncsync.engine.loop import Loop
+from oncsync.engine.outcomes import explain
+from oncsync.engine.pace import DEFAULT_PACE, Pace, RunWindow, retry_wait
+from oncsync.engine.slots import SlotBook
+from oncsync.engine.transfers import Job
+from oncsync.engine.watch import Counts, Level, Notice, Watcher
+from oncsync.engine.work import Work
+from oncsync.errors import FaultError, OncsyncError, UnreachableError
+from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, Finished, Forgotten, Outcome, StateStore
+from oncsync.timespan import UTC
+
+MOST_FAILED_RUNS = 3
+"""After so many orders that the service could not make, a chunk is not ordered again by itself."""
+ENDS_THE_RUN = (4, 8, 70)
+"""Exit codes of errors that are never about one chunk: the token, this machine's folder, a bug of ours."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much may go on at once, and when new work may start."""
+
+    window: RunWindow
+    run_threads: int = 4
+    download_threads: int = 10
+    download_queue_size: int | None = None
+    zone: tzinfo | None = None
+    wait_for_window: bool = True
+    max_seconds: float | None = None
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes in from outside: waits, clocks and chance, so that tests never wait."""
+
+    pace: Pace = DEFAULT_PACE
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+
+
+class Run:
+    """One run over one plan. Only the thread that turns the loop touches it."""
+
+    def __init__(
+        self,
+        works: Iterable[Work],
+        store: StateStore,
+        session: Session,
+        shelves: Shelves,
+        slots: SlotBook,
+        limits: Limits,
+        watcher: Watcher,
+        tools: Tools,
+    ) -> None:
+        self.store, self.session, self.shelves, self.slots = store, session, shelves, slots
+        self.limits, self.tools, self.pace = limits, tools, tools.pace
+        self.loop = Loop({"run": limits.run_threads, "download": limits.download_threads}, tools.monotonic)
+        self.waiting: deque[Work] = deque(works)
+        """Chunks that have not begun."""
+        self.queue: deque[tuple[Work, Job]] = deque()
+        """Files that may be asked for."""
+        self.alive: set[str] = set()
+        """Chunks of ours whose orders are queued or running at the service."""
+        self.stop = threading.Event()
+        self.fatal: OncsyncError | None = None
+        """What ends the run early."""
+        self.counts = Counts(total=len(self.waiting))
+        self._watcher = watcher
+        self._successes = 0
+
+    # --- Calls -------------------------------------------------------------------------------------------------
+
+    def call(self, pool: str, call: Callable[[], object], react: Callable[..., None]) -> None:
+        """Hands a call to a pool; errors of ours come back as answers, those that are about no chunk end the run."""
+
+        def guarded() -> object:
+            try:
+                return call()
+            except OncsyncError as error:
+                return error
+
+        def reacted(answer: object) -> None:
+            if isinstance(answer, OncsyncError) and answer.exit_code in ENDS_THE_RUN:
+                self.end(answer)
+            else:
+                react(answer)
+
+        self.loop.call(pool, guarded, reacted)
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Does something after so many seconds, or after the pause that the service asked everyone for."""
+        self.loop.later(max(seconds, self.session.pause_left), lambda: None if self.fatal else action())
+
+    def end(self, error: OncsyncError) -> None:
+        """Ends the run; the first error is the one that is told."""
+        self.fatal = self.fatal or error
+
+    def succeeded(self, work: Work) -> None:
+        """Notes that the service answered."""
+        self._successes += 1
+        work.tries = 0
+
+    def retry(self, work: Work, error: OncsyncError, action: Callable[[], None]) -> None:
+        """Does something again after a growing wait; gives the chunk up for this run after the last try."""
+        work.tries += 1
+        if self.is_service_down(work, error, work.tries):
+            return
+        if work.tries >= self.pace.attempts:
+            self.finish(work, "failed-retryable", explain(error), error)
+            return
+        self.tell("retry", error.message, work, level="debug")
+        self.later(retry_wait(self.pace, work.tries, getattr(error, "retry_after", None), self.tools.jitter()), action)
+
+    def is_service_down(self, work: Work, error: OncsyncError, tries: int) -> bool:
+        """Ends the run when the last of a call's tries failed and nothing has worked since the first (exit 5)."""
+        if tries == 1:
+            work.successes_at_failure = self._successes
+        if tries < self.pace.attempts or self._successes != work.successes_at_failure:
+            return False
+        status = getattr(error, "status", None)
+        never_worked = isinstance(error, FaultError) and (status or 0) >= 500 and self._successes == 0
+        if not (isinstance(error, UnreachableError) or never_worked):
+            return False
+        hint = "nothing is lost; run the same command again later"
+        self.end(UnreachableError(f"The service cannot be used now: {error.message}", hint=hint, status=status))
+        return True
+
+    # --- How a chunk ends --------------------------------------------------------------------------------------
+
+    def finish(
+        self, work: Work, outcome: Outcome, reason: str | None = None, error: OncsyncError | None = None
+    ) -> None:
+        """Records an outcome. An order that may still be running keeps its slot, and is taken up by the next run."""
+        order = self.store.state.chunks[work.id].order
+        may_be_running = order is not None and order.request_id is not None and not order.is_ended
+        if outcome != "failed-retryable" or not may_be_running:
+            self.free_slot(work)
+        self.alive.discard(work.id)
+        notes = tuple(dict.fromkeys(work.notes))
+        status, code = getattr(error, "status", None), getattr(error, "code", None)
+        now = self.tools.now()
+        self.store.record(
+            Finished(at=now, chunk=work.id, outcome=outcome, reason=reason, status=status, code=code, notes=notes)
+        )
+        self._count(work, outcome)
+        if outcome == "done":
+            self.shelves.replace_held(work.id, work.held_before)
+        again = " (not tried again without `--retry-failed`)" if outcome in PERMANENT_OUTCOMES else ""
+        level: Level = "info" if outcome in FINAL_OUTCOMES else "error"
+        self.tell(outcome, f"{outcome}: {reason}{again}" if reason else outcome, work, level=level)
+
+    def _count(self, work: Work, outcome: Outcome) -> None:
+        if outcome == "done":
+            self.counts.done += 1
+        elif outcome == "empty":
+            self.counts.empty += 1
+        else:
+            self.counts.failed += 1
+
+    def order_anew(self, work: Work, reason: str) -> None:
+        """The service does not have the order: orders once more in this run, never twice (rule 3, open question 21)."""
+        self.forget(work, reason)
+        if work.was_ordered_anew:
+            self.finish(work, "expired", reason)
+            return
+        self.tell("reorder", f"ordered anew, because the service said: {reason}", work, level="warning")
+        notes = [*work.notes, f"ordered anew: {reason}"]
+        self.waiting.appendleft(Work(work.planned, work.terms, work.options, was_ordered_anew=True, notes=notes))
+
+    def run_failed(self, work: Work, reason: str) -> None:
+        """The service could not make the order: a later run orders again, but not for ever."""
+        attempts = self.store.state.chunks[work.id].attempts
+        self.forget(work, reason)
+        outcome: Outcome = "failed-permanent" if attempts >= MOST_FAILED_RUNS else "failed-retryable"
+        self.finish(work, outcome, f"the run failed at the service: {reason}")
+
+    def forget(self, work: Work, reason: str) -> None:
+        """Records that the order is gone, and drops what was still to be fetched of it."""
+        self.store.record(Forgotten(at=self.tools.now(), chunk=work.id, reason=reason))
+        self.free_slot(work)
+        self.drop_files(work)
+
+    def drop_files(self, work: Work) -> None:
+        """Takes a chunk's files from the queue."""
+        work.jobs.clear()
+        self.queue = deque(one for one in self.queue if one[0] is not work)
+
+    def free_slot(self, work: Work) -> None:
+        """Gives back the slot of an order that is over at the service."""
+        if work.slot is not None:
+            self.slots.free(work.slot, self.tools.now())
+            work.slot = None
+        self.alive.discard(work.id)
+
+    def order_life(self, work: Work) -> timedelta:
+        """How long an order may take before it is given up."""
+        return timedelta(hours=work.terms.max_order_hours)
+
+    # --- Words -------------------------------------------------------------------------------------------------
+
+    def note(self, work: Work, messages: Iterable[str]) -> None:
+        """Keeps what the service said besides, and tells it."""
+        for message in messages:
+            work.notes.append(message)
+            self.tell("message", message, work, level="warning")
+
+    def tell(self, event: str, text: str, work: Work | None = None, *, level: Level = "info") -> None:
+        """Tells whoever looks on."""
+        chunk, label = (work.id, work.label) if work else (None, None)
+        self._watcher.notice(Notice(event=event, text=text, level=level, chunk=chunk, label=label))
+
+    def report_progress(self) -> None:
+        """Tells how far the run is."""
+        self.counts.alive = len(self.alive)
+        self.counts.waiting = len(self.waiting)
+        self.counts.transfers = self.loop.active("download")
+        self.counts.queued_files = len(self.queue)
+        self._watcher.progress(self.counts)
