@@ -11,10 +11,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 Answer = TypeVar("Answer")
 _Queued: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]
+
+
+class _Raised(NamedTuple):
+    """What a call raised, told apart from an error that it gave as its answer."""
+
+    error: BaseException
 
 
 class Loop:
@@ -83,8 +89,8 @@ class Loop:
     def _take(self, answered: tuple[str, Callable[[Any], None], Any]) -> None:
         pool, react, answer = answered
         self._active[pool] -= 1
-        if isinstance(answer, BaseException):
-            raise answer
+        if isinstance(answer, _Raised):
+            raise answer.error
         react(answer)
 
     def _work(self, pool: str) -> None:
@@ -92,6 +98,6 @@ class Loop:
             call, react = queued
             try:
                 answer = call()
-            except BaseException as error:  # noqa: BLE001  what a call raises is its answer
-                answer = error
+            except BaseException as error:  # noqa: BLE001  raised again in the loop's own thread
+                answer = _Raised(error)
             self._answers.put((pool, react, answer))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
 
 _MAX_BYTES = 64 * 1024 * 1024
-_FLOW_WIDTH = 80
+_FLOW_WIDTH = 100
 _SPACED = ("settings", "downloads", "requests")
 _NOT_TEXT = re.compile(
     r"[-+]?(\.?\d[\d_]*\.?[\d_]*([eE][-+]?\d+)?|0[xob][\da-fA-F_]+|\.(inf|Inf|INF|nan|NaN|NAN))|[-+]?\d+(:\d+)+"

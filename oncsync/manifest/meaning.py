@@ -32,7 +32,7 @@ def entry_digest(entry: Download | Request, settings: Settings) -> str:
     meaning = _download_meaning(entry) if isinstance(entry, Download) else _request_meaning(entry)
     meaning |= {
         "begin": _bound(entry.begin),
-        "end": "now" if entry.end is None else _bound(entry.end, is_end=True),
+        "end": _bound("now" if entry.end is None else entry.end, is_end=True),
         "path": entry.path,
         "metadata": entry.metadata,
     }

@@ -20,6 +20,7 @@ def select_sites(download: Download, survey: Survey) -> list[Site]:
 
     Raises `EntryError` for codes the service does not know, `VanishedError` when known codes match nothing together.
     """
+    _check_codes(download, survey)
     places = _places(download, survey)
     categories = _categories(download, survey)
     found = _ask(download, survey, places, categories)
@@ -38,7 +39,6 @@ def _places(download: Download, survey: Survey) -> frozenset[str] | None:
     if not download.location_codes and not excluded:
         return None
     tree = survey.tree()
-    _check_known(download, "locationCode", (*download.location_codes, *excluded), tree.names)
     roots = download.location_codes or tuple(tree.names)
     return tree.below(roots) - tree.below(excluded)
 
@@ -47,20 +47,31 @@ def _categories(download: Download, survey: Survey) -> frozenset[str] | None:
     excluded = download.exclude.get("deviceCategoryCode", ())
     if not download.device_category_codes and not excluded:
         return None
-    known = survey.category_names()
-    _check_known(download, "deviceCategoryCode", (*download.device_category_codes, *excluded), known)
-    return frozenset(download.device_category_codes or known) - frozenset(excluded)
+    return frozenset(download.device_category_codes or survey.category_names()) - frozenset(excluded)
 
 
-def _check_known(download: Download, key: str, codes: Iterable[str], known: Iterable[str]) -> None:
+def _check_codes(download: Download, survey: Survey) -> None:
+    """Raises `EntryError` with every place and category that the service does not know (open question 12)."""
+    problems = []
+    places = (*download.location_codes, *download.exclude.get("locationCode", ()))
+    if places:
+        known = survey.tree().names
+        hidden = [code for code in places if code not in known and survey.has_place(code)]
+        problems += _unknown(download, "locationCode", places, [*known, *hidden])
+    categories = (*download.device_category_codes, *download.exclude.get("deviceCategoryCode", ()))
+    if categories:
+        problems += _unknown(download, "deviceCategoryCode", categories, survey.category_names())
+    if problems:
+        raise EntryError(problems)
+
+
+def _unknown(download: Download, key: str, codes: Iterable[str], known: Iterable[str]) -> list[Problem]:
     listed = set(known)
-    problems = [
+    return [
         Problem(where(download, key), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, listed))
         for code in dict.fromkeys(codes)
         if code not in listed
     ]
-    if problems:
-        raise EntryError(problems)
 
 
 def _ask(
@@ -80,8 +91,9 @@ def _ask(
 
 def _check_devices(download: Download, survey: Survey, answers: Sequence[Sequence[Site]]) -> None:
     """Asks for the list of devices only when one of them has no deployment, to tell a typo from an empty history."""
-    if not all(answers):
-        _check_known(download, "deviceCode", download.device_codes, survey.all_devices())
+    problems = [] if all(answers) else _unknown(download, "deviceCode", download.device_codes, survey.all_devices())
+    if problems:
+        raise EntryError(problems)
 
 
 def _passes(site: Site, download: Download, places: frozenset[str] | None, categories: frozenset[str] | None) -> bool:

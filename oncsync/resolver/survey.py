@@ -38,6 +38,19 @@ class Survey:
         """Gives every place with its children."""
         return self._once("tree", lambda: read_tree(discovery.get_location_tree(self._session)))
 
+    def has_place(self, code: str) -> bool:
+        """Whether a place exists that the tree does not show; asked only before a code is called unknown."""
+        return self._once(("place", code), lambda: self._has_place(code))
+
+    def _has_place(self, code: str) -> bool:
+        try:
+            found = discovery.get_locations(self._session, location_code=code)
+        except RefusedError as error:
+            if error.code != CODE_UNKNOWN_OR_NOTHING:
+                raise
+            return False
+        return any(location.location_code == code for location in found)
+
     def category_names(self) -> dict[str, str]:
         """Gives the names of all device categories by code."""
         return self._once(

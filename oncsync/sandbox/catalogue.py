@@ -146,7 +146,7 @@ class Deployment:
     gaps: tuple[Span, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Catalogue:
     """Everything that exists at the embedded service; each mapping goes by code, in the file's order."""
 
@@ -156,6 +156,9 @@ class Catalogue:
     locations: dict[str, Location]
     devices: dict[str, Device]
     deployments: tuple[Deployment, ...]
+
+    def __repr__(self) -> str:
+        return f"<Catalogue of {len(self.locations)} locations, {len(self.devices)} devices>"
 
     @cached_property
     def children(self) -> dict[str | None, tuple[str, ...]]:

@@ -108,6 +108,14 @@ def parse_single_code(value: RawValue) -> str | None:
     return code
 
 
+def parse_extension(value: RawValue) -> str | None:
+    """Reads a file extension, which has no dot; None when the cell is blank."""
+    extension = parse_single_code(value)
+    if extension is not None and extension.startswith("."):
+        raise CellError(f"{show(extension)} begins with a dot", f"did you mean `{extension.lstrip('.')}`?")
+    return extension
+
+
 def parse_moment(value: RawValue) -> str | None:
     """Reads `begin` or `end` into the manifest's spelling; None when the cell is blank.
 

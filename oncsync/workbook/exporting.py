@@ -14,7 +14,7 @@ from oncsync.lockfile import Lock, LockedRequest, LockEntry
 from oncsync.manifest import Download, Manifest, Request, Settings, effective_split
 from oncsync.workbook.cells import canonical_moment, moment_text
 from oncsync.workbook.layout import BY_DEVICE, BY_LOCATION, STATE_PATH, CellValue, Tab
-from oncsync.workbook.records import Row, mark_origin
+from oncsync.workbook.records import Origin, Row, stamp_digest
 
 _EXTRA_SETTINGS = {
     "runTimeZone": "run_time_zone",
@@ -45,20 +45,18 @@ def manifest_to_rows(manifest: Manifest, lock: Lock | None) -> Exported:
     for download in sorted(manifest.downloads, key=lambda entry: entry.name):
         rows += _download_to_rows(download, entries.get(("download", download.name)), notes)
     split, day_of_week = _common_split(manifest.settings, rows)
-    rows = [_drop_common_split(row, split, day_of_week) for row in rows]
-    marked = [
-        mark_origin(row, row.origin.kind, row.origin.name) if row.origin else row
-        for row in rows
-    ]  # fmt: skip
-    settings = settings_to_configuration(manifest, split, day_of_week)
-    return Exported(rows=tuple(marked), settings=settings, notes=tuple(notes))
+    return Exported(
+        rows=tuple(_settle(row, split, day_of_week) for row in rows),
+        settings=settings_to_configuration(manifest, split, day_of_week),
+        notes=tuple(notes),
+    )
 
 
 def _request_to_row(request: Request, entry: LockEntry | None, manifest: Manifest) -> Row:
     locked = entry.requests[0] if entry is not None and entry.requests else None
     tab = BY_LOCATION if request.location_code is not None else BY_DEVICE
     split, day_of_week = effective_split(manifest.settings, request)
-    row = Row(
+    return Row(
         method=tab.method,
         download=request.download,
         location_code=request.location_code,
@@ -75,8 +73,8 @@ def _request_to_row(request: Request, entry: LockEntry | None, manifest: Manifes
         day_of_week=day_of_week,
         path=request.path,
         metadata=request.metadata,
+        origin=Origin("requests", request.name),
     )
-    return mark_origin(row, "requests", request.name)
 
 
 def _download_to_rows(download: Download, entry: LockEntry | None, notes: list[str]) -> Iterator[Row]:
@@ -89,7 +87,7 @@ def _download_to_rows(download: Download, entry: LockEntry | None, notes: list[s
     for locked in entry.requests:
         source = locked.source
         tab = BY_LOCATION if "locationCode" in source else BY_DEVICE
-        row = Row(
+        yield Row(
             method=tab.method,
             download=locked.download and locked.same_as is None,
             location_code=source.get("locationCode"),
@@ -106,8 +104,8 @@ def _download_to_rows(download: Download, entry: LockEntry | None, notes: list[s
             day_of_week=locked.day_of_week,
             path=download.path,
             metadata=download.metadata,
+            origin=Origin("downloads", download.name),
         )
-        yield mark_origin(row, "downloads", download.name)
 
 
 def _merge_columns(tab: Tab, written: Mapping[str, CellValue], locked: LockedRequest | None) -> dict[str, CellValue]:
@@ -142,14 +140,16 @@ def _common_split(settings: Settings, rows: Sequence[Row]) -> tuple[str, str]:
     return settings.split_date_range or only or "all", settings.day_of_week or only_day or "SU"
 
 
-def _drop_common_split(row: Row, split: str, day_of_week: str) -> Row:
+def _settle(row: Row, split: str, day_of_week: str) -> Row:
+    """Gives the row without what the Configuration tab says for it, and with the digest that shows a later edit."""
     differs = row.split_date_range != split
     day_differs = row.split_date_range == "week" and row.day_of_week != day_of_week
-    return msgspec.structs.replace(
+    settled = msgspec.structs.replace(
         row,
         split_date_range=row.split_date_range if differs else None,
         day_of_week=row.day_of_week if day_differs else None,
     )
+    return stamp_digest(settled)
 
 
 def settings_to_configuration(manifest: Manifest, split: str, day_of_week: str) -> dict[str, CellValue]:

@@ -102,6 +102,8 @@ def parse_origin(text: str) -> Origin | None:
     return Origin(kind, match["name"], match["digest"])
 
 
-def mark_origin(row: Row, kind: Literal["downloads", "requests"], name: str) -> Row:
-    """Gives the row with the entry it comes from and, for a download, the digest that shows a later edit."""
-    return msgspec.structs.replace(row, origin=Origin(kind, name, row.digest if kind == "downloads" else None))
+def stamp_digest(row: Row) -> Row:
+    """Gives a row that stands for a download with the digest that shows a later edit; other rows may be edited."""
+    if row.origin is None or row.origin.kind != "downloads":
+        return row
+    return msgspec.structs.replace(row, origin=Origin("downloads", row.origin.name, row.digest))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,8 +58,8 @@ AD,Audio Data,wav,dpo_hydrophoneDataDiversionMode=All,DP/7,,
 @pytest.mark.parametrize("name", ["", "By Device!2"])
 def test_location_is_information_by_device(name: str) -> None:
     """R75: a By Device row never sends its locationCode."""
-    text = f"name,deviceCode,propertyCode,locationCode,begin,end,dataProductCode,extension\n{name},A,p,BACAX,now,PT1H,X,y\n"
-    (request,) = rows_of(text.replace("now,PT1H", "2020-01-01,2020-01-02"))
+    header = "name,deviceCode,propertyCode,locationCode,begin,end,dataProductCode,extension"
+    (request,) = rows_of(f"{header}\n{name},A,p,BACAX,2020-01-01,2020-01-02,X,y\n")
     assert (request.device_code, request.location_code, request.property_code) == ("A", None, "p")
     assert request.columns == {"locationCode": "BACAX"}
 
@@ -237,8 +239,6 @@ def _looks_natural(text: str) -> bool:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_REQUESTS, min_size=1, max_size=4, unique_by=lambda request: request.name.lower()), st.data())
 def test_requests_survive_their_file(requests: list[Request], draw: st.DataObject) -> None:
-    import msgspec
-
     headers = draw.draw(_OWN)
     written = [msgspec.structs.replace(request, columns=headers) for request in requests]
     assert rows_of(format_rows(written)) == tuple(written)
@@ -262,7 +262,5 @@ def test_unreadable_file_is_an_input_error_and_no_other() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.text(st.sampled_from('abY,"\n\r;=&\t${}dpo_2020-01'), max_size=60))
 def test_any_rows_give_requests_or_an_input_error(text: str) -> None:
-    try:
+    with contextlib.suppress(InputError):
         rows_of(f"{HEADER}\n{text}")
-    except InputError as error:
-        assert error.render()

@@ -50,12 +50,13 @@ def test_keys_may_stand_in_the_first_row() -> None:
 @pytest.mark.parametrize("is_flipped", [False, True])
 def test_headings_say_where_the_values_stand(is_flipped: bool) -> None:
     """R103: the documentation shows `column | Description | Example`."""
-    rows = [["column", "Description", "Example"], *([key, "what it is", value] for key, value in CONFIGURATION.items())]
+    rows: list[list[Any]] = [["column", "Description", "Example"]]
+    rows += ([key, "what it is", value] for key, value in CONFIGURATION.items())
     assert values_of(read_configuration(flipped(rows) if is_flipped else rows)) == EXPECTED
 
 
 def test_a_heading_value_wins_over_an_example() -> None:
-    rows = [["key", "example", "value"], ["runThreads", 8, 2], ["downloadThreads", 8, 3]]
+    rows: list[list[Any]] = [["key", "example", "value"], ["runThreads", 8, 2], ["downloadThreads", 8, 3]]
     assert values_of(read_configuration(rows)) == {"runThreads": 2, "downloadThreads": 3}
 
 
@@ -191,7 +192,7 @@ def test_every_time_cell_gives_a_time_of_day(value: time) -> None:
 
 
 def test_the_manifests_further_settings_are_understood() -> None:
-    rows = [
+    rows: list[list[Any]] = [
         ["runTimeZone", "UTC"],
         ["metadata", "N"],
         ["maxOrderHours", "12.5"],

@@ -20,6 +20,7 @@ FILES_PER_ORDER = 12
 
 _RECORDING = timedelta(minutes=5) // timedelta(milliseconds=1)
 _DAY = timedelta(days=1) // timedelta(milliseconds=1)
+_FINE = timedelta(seconds=10) // timedelta(milliseconds=1)
 _SHORT = timedelta(hours=1) // timedelta(milliseconds=1)
 _STATISTICS = {"minMax": ("min", "max"), "minMaxAvg": ("min", "max", "avg")}
 _BROKEN_PRODUCTS = frozenset({"TSSD", "HSPD"})
@@ -171,17 +172,24 @@ def _seed(order: Order) -> str:
 
 
 def _recordings(catalogue: Catalogue, order: Order) -> list[ProductFile]:
-    """Gives files that each belong to one device and are named after the instant at which they begin."""
+    """Gives files that each belong to one device and are named after the instant at which they begin.
+
+    A log is of a day, with the samples that the series has; any other recording is of five minutes, and what it
+    tabulates is sampled every ten seconds.
+    """
+    daily = order.product.code == "LF"
+    length = _DAY if daily else _RECORDING
     suffix = "-spect" if order.product.code == "HSD" and order.product.options else ""
     files: list[ProductFile] = []
     for deployment in order.deployments:
         whole = _measured(catalogue, order, (deployment,))
         for part in whole.parts:
-            starts = _starts(part, _DAY if order.product.code == "LF" else _RECORDING)
-            for start, end in zip(starts, [*starts[1:], part.end], strict=True):
+            for start in _starts(part, length):
                 stamp = stamped(instant_of(start), milliseconds=True)
                 name = f"{deployment.device.code}_{stamp}{suffix}.{order.product.extension}"
-                own = replace(whole, parts=(replace(part, begin=start, end=end),))
+                until = min(part.end, (start // length + 1) * length)
+                own = replace(whole, parts=(replace(part, begin=start, end=until),))
+                own = own if daily else replace(own, step=_FINE)
                 files.append(_file(name, _device_maker(order, own, name)))
     return files[:FILES_PER_ORDER]
 

@@ -46,15 +46,17 @@ def text_content(measured: Measured) -> Content:
 
 
 def log_content(measured: Measured) -> Content:
-    """Gives what an instrument would have logged: one line a sample, without names or flags."""
+    """Gives what an instrument would have logged: a line of comment, then one line a sample."""
+    head = f"# {measured.parts[0].device.name} - {_NOTICE}\n"
     width = 25 + (WIDTH + 1) * len(measured.sensors)
 
     def lines() -> Iterator[str]:
+        yield head
         readers = {part: [reader(part, sensor) for sensor in measured.sensors] for part in measured.parts}
         for part, moment in samples(measured.parts, measured.step):
             yield " ".join([moment_text(moment), *(f"{read(moment):{WIDTH}.4f}" for read in readers[part])]) + "\n"
 
-    return Content(width * measured.rows, lambda: _blocks(lines()))
+    return Content(len(head.encode()) + width * measured.rows, lambda: _blocks(lines()))
 
 
 def json_content(measured: Measured, *, encoding: str) -> Content:
