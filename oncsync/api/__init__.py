@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         get_devices,
         get_location_tree,
         get_locations,
+        get_properties,
     )
     from oncsync.api.failures import Timeouts
     from oncsync.api.records import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         OrderStatus,
         OrderTicket,
         ProductOption,
+        Property,
         Run,
     )
     from oncsync.api.redact import MASK, TOKEN_HINT, Token, redact_named
@@ -81,6 +83,7 @@ _ROOMS = {
         "get_devices",
         "get_location_tree",
         "get_locations",
+        "get_properties",
     ),
     "failures": ("Timeouts",),
     "records": (
@@ -97,6 +100,7 @@ _ROOMS = {
         "OrderStatus",
         "OrderTicket",
         "ProductOption",
+        "Property",
         "Run",
     ),
     "redact": ("MASK", "TOKEN_HINT", "Token", "redact_named"),
@@ -141,6 +145,7 @@ __all__ = [
     "OrderStatus",
     "OrderTicket",
     "ProductOption",
+    "Property",
     "RetryPolicy",
     "Run",
     "RunAnswer",
@@ -156,6 +161,7 @@ __all__ = [
     "get_devices",
     "get_location_tree",
     "get_locations",
+    "get_properties",
     "is_loopback",
     "open_file",
     "order_status",

@@ -1,4 +1,4 @@
-"""Asks what exists: locations, deployments, device categories, devices and data products.
+"""Asks what exists: locations, deployments, device categories, devices, properties and data products.
 
 Only the filters that are given are sent; all of them combine with AND. A question that is valid but finds nothing
 gives an empty list, an outage never does. Every function may raise what `Session.get_json` raises.
@@ -15,7 +15,7 @@ import msgspec
 from oncsync.api.answers import Answer
 from oncsync.api.failures import FAULT_HINT
 from oncsync.api.reading import Notes, as_list, read_list
-from oncsync.api.records import DataProduct, Deployment, Device, DeviceCategory, Location, LocationNode
+from oncsync.api.records import DataProduct, Deployment, Device, DeviceCategory, Location, LocationNode, Property
 from oncsync.api.session import Session
 from oncsync.errors import FaultError, NotFoundError, RefusedError
 from oncsync.timespan import format_instant
@@ -174,6 +174,30 @@ def get_devices(
         propertyCode=property_code,
         dateFrom=date_from,
         dateTo=date_to,
+    )
+
+
+def get_properties(
+    session: Session,
+    *,
+    property_code: str | None = None,
+    property_name: str | None = None,
+    description: str | None = None,
+    location_code: str | None = None,
+    device_category_code: str | None = None,
+    device_code: str | None = None,
+) -> list[Property]:
+    """Lists measured quantities; name and description match any part, in any case (onc-api.md 2.6)."""
+    return _list(
+        session,
+        "api/properties",
+        Property,
+        propertyCode=property_code,
+        propertyName=property_name,
+        description=description,
+        locationCode=location_code,
+        deviceCategoryCode=device_category_code,
+        deviceCode=device_code,
     )
 
 

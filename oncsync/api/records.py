@@ -86,6 +86,17 @@ class DeviceCategory(Record, frozen=True, kw_only=True):
     has_device_data: bool = True
 
 
+class Property(Record, frozen=True, kw_only=True):
+    """A measured quantity; `uom` is its unit of measure."""
+
+    property_code: str
+    property_name: str = ""
+    description: str = ""
+    uom: str = ""
+    has_device_data: bool = True
+    has_property_data: bool = True
+
+
 class DataRating(Record, frozen=True, kw_only=True):
     """How often a device samples during a time; `sample_period` is in seconds, `date_to` None while it lasts."""
 

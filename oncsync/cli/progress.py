@@ -32,14 +32,14 @@ def make_display(*, quiet: bool, verbose: bool) -> Iterator[Watcher]:
 
 
 class _Repeats:
-    """Tells a message of the service once, however many chunks it comes with."""
+    """Tells a message of the service, or why something is tried again, once, however many chunks it is about."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def is_new(self, notice: Notice) -> bool:
         """Whether a notice is worth a line."""
-        if notice.event != "message":
+        if notice.event not in ("message", "retry"):
             return True
         if notice.text in self._seen:
             return False
@@ -52,6 +52,8 @@ def _line(notice: Notice) -> str:
     label = f"{notice.label}: " if notice.label else ""
     if notice.event == "message":
         return f"{prefix}ONC says: {notice.text}"
+    if notice.event == "retry":
+        return f"{prefix}{notice.text}"
     return f"{prefix}{label}{notice.text}"
 
 
@@ -108,7 +110,7 @@ class LiveDisplay:
         """Prints warnings and errors above the bars."""
         if notice.level in SHOWN_QUIETLY and self._repeats.is_new(notice):
             self._bars.console.print(_line(notice), markup=False, highlight=False)
-        elif notice.event in ("quota", "window"):
+        elif notice.event in ("quota", "window", "retry") and self._repeats.is_new(notice):
             self._bars.console.print(notice.text, markup=False, highlight=False)
 
     def progress(self, counts: Counts) -> None:

@@ -55,7 +55,10 @@ class Conductor:
                 run.loop.turn()
         finally:
             run.stop.set()
-            run.loop.drain(PATIENCE_AT_THE_END)
+            try:
+                run.loop.drain(PATIENCE_AT_THE_END)
+            finally:
+                run.free_unconfirmed_slots()
         if run.fatal is not None:
             raise run.fatal
         if run.waiting:

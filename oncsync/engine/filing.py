@@ -22,7 +22,7 @@ class FileDesk:
         self._run = run
 
     def look(self, work: Work, otherwise: Callable[[], None]) -> None:
-        """After a restart: asks for the first file before asking `run` again, which is `otherwise` (open question 15)."""
+        """After a restart: asks for the first file before `run`, which is `otherwise` (open question 15)."""
         job = Job(work.id, next(iter(work.counts)), "1")
 
         def looked(answer: Answer) -> None:

@@ -66,6 +66,7 @@ class OrderDesk:
             self._wait_for_slot()
             return False
         run.alive.add(work.id)
+        run.unconfirmed[work.id] = work
         self._request(work)
         return True
 
@@ -123,6 +124,7 @@ class OrderDesk:
             return
         run, now = self._run, self._run.tools.now()
         run.succeeded(work)
+        run.unconfirmed.pop(work.id, None)
         work.request_id, work.estimate = answer.dp_request_id, answer.estimated_processing_time
         run.store.record(Ordered(at=now, chunk=work.id, request_id=answer.dp_request_id))
         if work.slot is not None:
@@ -136,14 +138,20 @@ class OrderDesk:
         if verdict == "retry":
             self._run.retry(work, error, lambda: self._ask(work))
             return
-        options = corrected_options(work.options, work.planned.wanted.request.defaults, error)
-        if options is not None and not work.was_corrected:
+        options = self._correct(work, error)
+        if options is not None:
             work.was_corrected, work.options = True, options
             self._run.note(work, [f"options corrected, because the service said: {explain(error)}"])
             self._request(work)
             return
         outcome: Outcome = "failed-retryable" if verdict == "forget" else verdict
         self._run.finish(work, outcome, explain(error), error)
+
+    def _correct(self, work: Work, error: OncsyncError) -> dict[str, str] | None:
+        """Gives other options to try once. An exact request is sent as it is written, or not at all (R60, R61)."""
+        if work.was_corrected or work.planned.wanted.entry.kind == "row":
+            return None
+        return corrected_options(work.options, work.planned.wanted.request.defaults, error)
 
     # --- run ---------------------------------------------------------------------------------------------------
 

@@ -74,6 +74,8 @@ class Run:
         """Files that may be asked for."""
         self.alive: set[str] = set()
         """Chunks of ours whose orders are queued or running at the service."""
+        self.unconfirmed: dict[str, Work] = {}
+        """Chunks with a slot whose order has no id yet."""
         self.stop = threading.Event()
         self.fatal: OncsyncError | None = None
         """What ends the run early."""
@@ -121,7 +123,7 @@ class Run:
         if work.tries >= self.pace.attempts:
             self.finish(work, "failed-retryable", explain(error), error)
             return
-        self.tell("retry", error.message, work, level="debug")
+        self.tell("retry", f"{error.message}; trying again", work)
         self.later(retry_wait(self.pace, work.tries, getattr(error, "retry_after", None), self.tools.jitter()), action)
 
     def is_service_down(self, work: Work, error: OncsyncError, tries: int) -> bool:
@@ -204,6 +206,13 @@ class Run:
             self.slots.free(work.slot, self.tools.now())
             work.slot = None
         self.alive.discard(work.id)
+
+    def free_unconfirmed_slots(self) -> None:
+        """Gives back, at the end of a run, the slots of orders that never got an id: such an order never ran."""
+        for work in list(self.unconfirmed.values()):
+            if work.request_id is None:
+                self.free_slot(work)
+        self.unconfirmed.clear()
 
     def order_life(self, work: Work) -> timedelta:
         """How long an order may take before it is given up."""

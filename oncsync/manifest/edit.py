@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 _MAX_BYTES = 64 * 1024 * 1024
 _FLOW_WIDTH = 100
 _SPACED = ("settings", "downloads", "requests")
+_PLAIN = re.compile(r"[\w./+$(-]([\w./+$()!=*%~-]|[ ](?=[\w./+$(*]))*|\d{4}-\d\d?-\d\d?[T ]\d\d?:\d\d[\d:.]*Z?")
+"""What needs no quotes in any place, and dates with a time of day."""
 _NOT_TEXT = re.compile(
     r"[-+]?(\.?\d[\d_]*\.?[\d_]*([eE][-+]?\d+)?|0[xob][\da-fA-F_]+|\.(inf|Inf|INF|nan|NaN|NAN))|[-+]?\d+(:\d+)+"
-    r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE|y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF|=|<<|"
+    r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE|y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF|=|<<|-+|\.+"
 )
+"""What another YAML reader would not take for a text."""
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any], *, comment: str | None = None) -> None:
@@ -158,9 +161,9 @@ def _scalar(value: Any) -> Any:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value) if isinstance(value, str) else repr(value)
     if not isinstance(value, str):
-        return text
-    if not text.isprintable() or "\\" in text:
-        return DoubleQuotedScalarString(text) if not text.isprintable() else SingleQuotedScalarString(text)
-    return SingleQuotedScalarString(text) if _NOT_TEXT.fullmatch(text) else text
+        return repr(value)
+    if not value.isprintable():
+        return DoubleQuotedScalarString(value)
+    is_plain = _PLAIN.fullmatch(value) is not None and _NOT_TEXT.fullmatch(value) is None
+    return value if is_plain else SingleQuotedScalarString(value)

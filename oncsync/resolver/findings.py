@@ -19,19 +19,14 @@ class Remark(msgspec.Struct, frozen=True):
 
 
 class EntryError(Exception):
-    """Says what a person must change in an entry: unknown codes, options or filters that never matched (exit 2)."""
+    """Says why an entry means nothing: unknown codes or options, or filters that match nothing that ever existed.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    Whether a person must change it (exit 2) or the service did (exit 3), the old lock knows.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
         super().__init__("; ".join(problem.message for problem in self.problems))
-
-
-class VanishedError(Exception):
-    """Says that filters which are made of known codes match nothing; whether they ever did, the old lock knows."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem.message)
 
 
 def where(entry: Download | Request, key: str | None = None) -> str:

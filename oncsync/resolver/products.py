@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from oncsync.api.records import DataProduct, ProductOption
+from oncsync.api.records import AllowableRange, DataProduct, ProductOption
 from oncsync.errors import Problem
 from oncsync.manifest import Download
 from oncsync.resolver.findings import enumerate_codes, suggest, where
@@ -35,6 +35,7 @@ def is_wanted(product: DataProduct, download: Download) -> bool:
     return (
         (not download.data_product_codes or product.data_product_code in download.data_product_codes)
         and (not names or any(wanted in name for wanted in names))
+        and not any(dropped.casefold() in name for dropped in download.exclude.get("dataProductName", ()))
         and (not download.extensions or product.extension in download.extensions)
         and product.data_product_code not in download.exclude.get("dataProductCode", ())
         and product.extension not in download.exclude.get("extension", ())
@@ -52,7 +53,8 @@ def choose_products(listing: Iterable[DataProduct], download: Download) -> list[
         return chosen
     best: dict[str, int] = {}
     for product in chosen:
-        best[product.data_product_code] = min(best.get(product.data_product_code, 99), _rank(product, download))
+        rank = _rank(product, download)
+        best[product.data_product_code] = min(best.get(product.data_product_code, rank), rank)
     return [product for product in chosen if _rank(product, download) == best[product.data_product_code]]
 
 
@@ -64,14 +66,20 @@ def _rank(product: DataProduct, download: Download) -> int:
 
 
 def impossible_pairs(listings: Iterable[Sequence[DataProduct]], download: Download) -> list[str]:
-    """Gives `CODE/ext` pairs that the entry names but no listing has (R47)."""
-    seen = {(product.data_product_code, product.extension) for listing in listings for product in listing}
-    return [
-        f"{code}/{extension}"
-        for code in sorted(set(download.data_product_codes))
-        for extension in sorted(set(download.extensions))
-        if (code, extension) not in seen
-    ]
+    """Gives what the entry names but no listing has: `CODE/ext`, or the code or extension alone (R47)."""
+    products = [product for listing in listings for product in listing]
+    codes, extensions = sorted(set(download.data_product_codes)), sorted(set(download.extensions))
+    if codes and extensions:
+        pairs = {(product.data_product_code, product.extension) for product in products}
+        return [f"{code}/{extension}" for code in codes for extension in extensions if (code, extension) not in pairs]
+    known_codes, known_extensions = codes_of(products)
+    return [*(code for code in codes if code not in known_codes), *(e for e in extensions if e not in known_extensions)]
+
+
+def codes_of(products: Iterable[DataProduct]) -> tuple[frozenset[str], frozenset[str]]:
+    """Gives the product codes and the extensions that a listing knows."""
+    listed = list(products)
+    return frozenset(one.data_product_code for one in listed), frozenset(one.extension for one in listed)
 
 
 def explain_no_product(listings: Iterable[Sequence[DataProduct]], download: Download) -> Problem:
@@ -82,11 +90,10 @@ def explain_no_product(listings: Iterable[Sequence[DataProduct]], download: Down
     codes = {product.data_product_code for product in products}
     unknown = [code for code in download.data_product_codes if code not in codes]
     if download.data_product_codes and len(unknown) == len(download.data_product_codes):
-        hint = suggest(unknown[0], codes) or f"these exist there: {enumerate_codes(codes)}"
         return Problem(
             where(download, "dataProductCode"),
             f"`{download.name}`: no instrument there offers the data product {enumerate_codes(unknown)}",
-            hint,
+            f"these exist there: {enumerate_codes(codes)}",
         )
     without = msgspec.structs.replace(download, extensions=())
     extensions = {product.extension for product in products if is_wanted(product, without)}
@@ -107,17 +114,22 @@ def explain_no_product(listings: Iterable[Sequence[DataProduct]], download: Down
 # --- Options ---------------------------------------------------------------------------------------------------
 
 
-def written_options(options: Mapping[str, Mapping[str, str]], product: DataProduct) -> dict[str, str]:
-    """Gives the options written for a pair: those for all products that it lists, then `CODE`, then `CODE/ext`."""
+def written_options(
+    options: Mapping[str, Mapping[str, str]], product: DataProduct, *, is_described: bool = True
+) -> dict[str, str]:
+    """Gives the options written for a pair: those for all products that it lists, then `CODE`, then `CODE/ext`.
+
+    A listing that describes no options of any product (`is_described`) cannot tell which ones a pair takes.
+    """
     listed = _listed_options(product.options)
     code = product.data_product_code
-    everywhere = {key: value for key, value in options.get("", {}).items() if not product.options or key in listed}
+    everywhere = {key: value for key, value in options.get("", {}).items() if key in listed or not is_described}
     return {**everywhere, **options.get(code, {}), **options.get(f"{code}/{product.extension}", {})}
 
 
-def with_options(product: DataProduct, download: Download) -> ChosenProduct:
+def with_options(product: DataProduct, download: Download, *, is_described: bool = True) -> ChosenProduct:
     """Gives the pair with the options to send; the listing's defaults are kept for review, never sent."""
-    options = written_options(download.options, product)
+    options = written_options(download.options, product, is_described=is_described)
     defaults = {
         option.option: option.default_value
         for option in product.options
@@ -204,8 +216,14 @@ def _allows(option: ProductOption, value: str) -> bool:
 
 def _allowed(option: ProductOption) -> str:
     listed = enumerate_codes(option.allowable_values, most=20)
-    bounds = option.allowable_range
+    return f"allowed: {' or '.join(filter(None, [listed, _range_words(option.allowable_range)]))}"
+
+
+def _range_words(bounds: AllowableRange | None) -> str:
+    """Gives `a whole number from 1 to 60 s`, as far as the bounds are known."""
     if bounds is None:
-        return f"allowed: {listed}"
+        return ""
+    low = f" from {bounds.lower_bound:g}" if bounds.lower_bound is not None else ""
+    high = f" to {bounds.upper_bound:g}" if bounds.upper_bound is not None else ""
     unit = f" {bounds.unit_of_measure}" if bounds.unit_of_measure else ""
-    return f"allowed: {listed + ' or ' if listed else ''}{bounds.lower_bound} to {bounds.upper_bound}{unit}"
+    return f"{'a whole number' if bounds.only_integers else 'a number'}{low}{high}{unit}"

@@ -12,7 +12,6 @@ from datetime import datetime
 
 import msgspec
 
-from oncsync.errors import InputError
 from oncsync.lockfile import Chunk, LockedRequest, chunk_id, product_digest, request_id
 from oncsync.resolver.products import ChosenProduct
 from oncsync.timespan import Span, split_span, subtract_spans
@@ -37,6 +36,13 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def clipped(self, span: Span) -> Span:
         """Gives the part of `span` during which the instrument was there; empty when there is none."""
         return Span(max(self.begin, span.begin), span.end if self.end is None else min(self.end, span.end))
+
+
+class TooManyChunksError(Exception):
+    """Says that an entry means more chunks than anyone asks for on purpose."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count:,} chunks are more than the limit of {MOST_CHUNKS:,}")
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -98,12 +104,10 @@ def build_requests(
 
 
 def cut_chunks(digest: str, pieces: Iterable[Span], cut: Cut) -> tuple[Chunk, ...]:
-    """Cuts pieces along the grid into chunks named by what they hold."""
-    return tuple(
-        Chunk(chunk_id(digest, span), span.begin, span.end)
-        for piece in pieces
-        for span in split_span(piece, cut.split, cut.day_of_week)
-    )
+    """Cuts pieces along the grid into chunks named by what they hold; raises `TooManyChunksError`."""
+    spans = [span for piece in pieces for span in split_span(piece, cut.split, cut.day_of_week)]
+    check_count(len(spans))
+    return tuple(Chunk(chunk_id(digest, span), span.begin, span.end) for span in spans)
 
 
 def mark_repeats(by_device: Iterable[LockedRequest], by_location: Iterable[LockedRequest]) -> list[LockedRequest]:
@@ -137,11 +141,7 @@ def mark_repeats(by_device: Iterable[LockedRequest], by_location: Iterable[Locke
     return marked
 
 
-def check_count(requests: Iterable[LockedRequest], name: str, *, most: int = MOST_CHUNKS) -> None:
-    """Raises `InputError` when an entry means more chunks than anyone asks for on purpose."""
-    count = sum(len(request.chunks) for request in requests)
-    if count > most:
-        raise InputError(
-            f"`{name}` means {count:,} chunks; the limit is {most:,}",
-            hint="split into longer pieces, or narrow the span or the filters",
-        )
+def check_count(count: int) -> None:
+    """Raises `TooManyChunksError` above `MOST_CHUNKS`."""
+    if count > MOST_CHUNKS:
+        raise TooManyChunksError(count)

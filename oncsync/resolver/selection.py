@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from oncsync.errors import Problem
 from oncsync.manifest import Download
-from oncsync.resolver.findings import EntryError, VanishedError, enumerate_codes, suggest, where
+from oncsync.resolver.findings import EntryError, enumerate_codes, suggest, where
 from oncsync.resolver.places import PlaceTree
 from oncsync.resolver.requests import Site
 from oncsync.resolver.survey import Survey
@@ -18,7 +18,7 @@ from oncsync.resolver.survey import Survey
 def select_sites(download: Download, survey: Survey) -> list[Site]:
     """Gives every deployment that passes the filters, whenever it was, in a fixed order.
 
-    Raises `EntryError` for codes the service does not know, `VanishedError` when known codes match nothing together.
+    Raises `EntryError` for codes the service does not know, and when known codes match nothing together.
     """
     _check_codes(download, survey)
     places = _places(download, survey)
@@ -29,7 +29,7 @@ def select_sites(download: Download, survey: Survey) -> list[Site]:
         key=lambda site: (site.location_code, site.device_category_code, site.begin, site.device_code),
     )
     if not sites:
-        raise VanishedError(_explain_no_site(download, found, places, survey))
+        raise EntryError(_explain_no_site(download, found, places, survey))
     return sites
 
 
@@ -51,21 +51,25 @@ def _categories(download: Download, survey: Survey) -> frozenset[str] | None:
 
 
 def _check_codes(download: Download, survey: Survey) -> None:
-    """Raises `EntryError` with every place and category that the service does not know (open question 12)."""
+    """Raises `EntryError` with every place, category and property the service does not know (open question 12)."""
     problems = []
     places = (*download.location_codes, *download.exclude.get("locationCode", ()))
     if places:
         known = survey.tree().names
         hidden = [code for code in places if code not in known and survey.has_place(code)]
-        problems += _unknown(download, "locationCode", places, [*known, *hidden])
+        problems += unknown_codes(download, "locationCode", places, [*known, *hidden])
     categories = (*download.device_category_codes, *download.exclude.get("deviceCategoryCode", ()))
     if categories:
-        problems += _unknown(download, "deviceCategoryCode", categories, survey.category_names())
+        problems += unknown_codes(download, "deviceCategoryCode", categories, survey.category_names())
+    properties = (*download.property_codes, *download.exclude.get("propertyCode", ()))
+    if properties:
+        problems += unknown_codes(download, "propertyCode", properties, survey.property_names())
     if problems:
-        raise EntryError(problems)
+        raise EntryError(*problems)
 
 
-def _unknown(download: Download, key: str, codes: Iterable[str], known: Iterable[str]) -> list[Problem]:
+def unknown_codes(download: Download, key: str, codes: Iterable[str], known: Iterable[str]) -> list[Problem]:
+    """Gives a problem, with the nearest code there is, for each code that is not known."""
     listed = set(known)
     return [
         Problem(where(download, key), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, listed))
@@ -91,9 +95,11 @@ def _ask(
 
 def _check_devices(download: Download, survey: Survey, answers: Sequence[Sequence[Site]]) -> None:
     """Asks for the list of devices only when one of them has no deployment, to tell a typo from an empty history."""
-    problems = [] if all(answers) else _unknown(download, "deviceCode", download.device_codes, survey.all_devices())
+    if all(answers):
+        return
+    problems = unknown_codes(download, "deviceCode", download.device_codes, survey.all_devices())
     if problems:
-        raise EntryError(problems)
+        raise EntryError(*problems)
 
 
 def _passes(site: Site, download: Download, places: frozenset[str] | None, categories: frozenset[str] | None) -> bool:

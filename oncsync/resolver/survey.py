@@ -61,6 +61,17 @@ class Survey:
             },
         )
 
+    def property_names(self) -> dict[str, str]:
+        """Gives the names of all properties by code; only asked where an entry names one."""
+        return self._once(
+            "properties",
+            lambda: {known.property_code: known.property_name for known in discovery.get_properties(self._session)},
+        )
+
+    def all_products(self) -> list[DataProduct]:
+        """Gives every product in every format, wherever it is; only asked before a code is called unknown."""
+        return self._once("products", lambda: discovery.get_data_products(self._session))
+
     def all_devices(self) -> dict[str, Device]:
         """Gives every device by code; only asked where a message or many categories need it."""
         return self._once("devices", lambda: _by_code(discovery.get_devices(self._session)))

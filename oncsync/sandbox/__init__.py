@@ -5,6 +5,17 @@ catalogue, with files that are made while they are sent. It needs the standard l
 """
 
 from .catalogue import Catalogue, read_catalogue
+from .replies import Content, Reply, content_of, json_reply, page_reply
 from .service import Asked, Sandbox
 
-__all__ = ["Asked", "Catalogue", "Sandbox", "read_catalogue"]
+__all__ = [
+    "Asked",
+    "Catalogue",
+    "Content",
+    "Reply",
+    "Sandbox",
+    "content_of",
+    "json_reply",
+    "page_reply",
+    "read_catalogue",
+]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +202,9 @@ def merged_listing(kinds: Iterable[Kind]) -> tuple[Product, ...]:
     return tuple(product for pair in sorted(best) for product in best[pair])
 
 
+@cache
 def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
-    """Reads a catalogue file; its `about` says what the columns are."""
+    """Reads a catalogue file, once in a process; its `about` says what the columns are."""
     raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     products = _products(raw)
     narrowed = _narrowed(products, raw["narrowed"])

@@ -86,7 +86,6 @@ class Deliveries:
         self._queue = RunQueue(max_running)
         self._requests: dict[int, Request] = {}
         self._by_run: dict[int, Request] = {}
-        self._delivered: dict[int, Delivered] = {}
         self._last_request_id = 10_000_000 + secrets.randbelow(60_000_000)
         self._last_run_id = 10_000_000 + secrets.randbelow(60_000_000)
         self._peak = 0
@@ -160,7 +159,7 @@ class Deliveries:
                 raise CancelledRunError
             if run.status != COMPLETE:
                 return self._waiting(request, run, now)
-            delivered = self._delivered_by(request)
+            delivered = self._files_of(request.order)
         return self._ready(delivered, run, index, now)
 
     def _ready(self, delivered: Delivered, run: Run, index: str, now: float) -> ProductFile | Waiting:
@@ -189,7 +188,7 @@ class Deliveries:
             return Waiting("running", "Running... getting data for time segment 1 of 1.")
         if done < 0.9:
             return Waiting("running", "Running... writing data products, time range 1 of 1.")
-        files = self._delivered_by(request).files
+        files = self._files_of(request.order).files
         return Waiting("running", f"Transferring ({files[0].name}) to the FTP server" if files else None)
 
     def _start(self, run: Run, now: float) -> None:
@@ -200,12 +199,6 @@ class Deliveries:
         seconds = self._random.uniform(*self._job_seconds)
         return seconds * ARCHIVED_SHARE if order.is_archived else seconds
 
-    def _delivered_by(self, request: Request) -> Delivered:
-        """Gives the files of a request, laid out once."""
-        if request.id not in self._delivered:
-            self._delivered[request.id] = self._files_of(request.order)
-        return self._delivered[request.id]
-
     def _state(self, request: Request) -> RunState:
         run = request.run
         assert run is not None
@@ -213,7 +206,7 @@ class Deliveries:
         if status == RUNNING and not run.polled:
             status = QUEUED
         run.polled = True
-        count = len(self._delivered_by(request).files) if status == COMPLETE else 0
+        count = len(self._files_of(request.order).files) if status == COMPLETE else 0
         return RunState(run.id, status, count)
 
     def _known(self, request_id: int) -> Request:

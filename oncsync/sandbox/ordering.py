@@ -19,15 +19,16 @@ from .times import written
 _DISCLAIMER = "Estimates of size and time are rough: the sandbox knows both no better than the service does."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Counter:
-    """Where orders are handed in and files handed out."""
+    """Where orders are handed in and files handed out; `estimate` is how long a job may take, in seconds."""
 
     catalogue: Catalogue
     deliveries: Deliveries
     now: Callable[[], datetime]
     url: str
     token: str
+    estimate: int
 
     def answer(self, service: str, given: Mapping[str, str]) -> Reply:
         """Answers one delivery service; the names of the parameters are known to be valid."""
@@ -48,7 +49,7 @@ class Counter:
         order = read_order(self.catalogue, given, self.now())
         request = self.deliveries.request(order, self.now())
         body: dict[str, object] = {"dpRequestId": request.id}
-        body |= _archived_sizes(self.catalogue, order) if order.is_archived else _estimates(order)
+        body |= _archived_sizes(self.catalogue, order) if order.is_archived else self._estimates(order)
         pid = 10_000_000 + request.id % 50_000_000
         body["citations"] = self._citations(order, pid)
         body["queryPids"] = [pid]
@@ -74,6 +75,14 @@ class Counter:
         options = list(order.options) + list(order.options[:1])
         query = urlencode([*asked, ("token", self.token), *options])
         return f"{self.url}api/dataProductDelivery/request?{query}"
+
+    def _estimates(self, order: Order) -> dict[str, object]:
+        hours = (order.span.end - order.span.begin).total_seconds() / 3600
+        return {
+            "estimatedFileSize": _size_text(4_000 + hours * 600),
+            "estimatedProcessingTime": _time_text(self.estimate),
+            "disclaimer": _DISCLAIMER,
+        }
 
     def _status(self, request_id: int) -> Reply:
         request, state = self.deliveries.status(request_id)
@@ -117,21 +126,12 @@ def _runs_reply(state: RunState | None, *, counted: bool) -> Reply:
     return json_reply([row], 202 if counted and not state.is_over else 200)
 
 
-def _estimates(order: Order) -> dict[str, object]:
-    hours = (order.span.end - order.span.begin).total_seconds() / 3600
-    return {
-        "estimatedFileSize": _size_text(4_000 + hours * 600),
-        "estimatedProcessingTime": _time_text(20 + hours / 40),
-        "disclaimer": _DISCLAIMER,
-    }
-
-
 def _size_text(size: float) -> str:
     return f"{size / 1e3:.0f} kB" if size < 1e6 else f"{size / 1e6:.0f} MB"
 
 
-def _time_text(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+def _time_text(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
 
 
 def _archived_sizes(catalogue: Catalogue, order: Order) -> dict[str, object]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import socketserver
 import threading
 from collections.abc import Callable
+from datetime import datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -22,11 +25,17 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int, answer: Answerer) -> None:
+    def __init__(self, port: int, answer: Answerer, now: Callable[[], datetime]) -> None:
         self.answer = answer
+        self.now = now
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Conversation)
+
+    def server_bind(self) -> None:
+        """Binds without asking a name server who 127.0.0.1 is."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Takes a connection and remembers it, so that `close_all` reaches it."""
@@ -74,6 +83,10 @@ class _Conversation(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Writes nothing: what was asked is kept by the service itself."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Gives the service's own date for the `Date` header."""
+        return format_datetime(self.server.now(), usegmt=True)
+
     def _reply(self, *, with_body: bool) -> None:
         reply = self.server.answer(self.command, self.path)
         self.send_response(reply.status)
@@ -83,5 +96,6 @@ class _Conversation(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(reply.content.length))
         self.end_headers()
         if with_body:
-            for block in reply.content.blocks():
-                self.wfile.write(block)
+            sent = sum(self.wfile.write(block) for block in reply.content.blocks())
+            # A body that ends before its announced length is a broken transfer: the connection breaks with it.
+            self.close_connection = self.close_connection or sent < reply.content.length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
@@ -21,6 +22,8 @@ from .parameters import SERVICES, check_codes, check_names, read_window
 from .replies import RefusedRequest, Reply, invalid_value, page_reply, refusal_reply
 from .server import Listener
 
+Interference = Callable[[str, str, Mapping[str, str]], Reply | None]
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -39,6 +42,9 @@ class Sandbox:
     `port` 0 takes a free one; `token` is a fresh UUID unless given; `job_seconds` bounds how long a job runs,
     `sync_seconds` is the wait between its end and its files; at most `max_running` jobs run at once. `now` gives
     the service's date, `clock` the seconds that jobs are measured with; `seed` fixes the durations.
+
+    `interfere`, when set, sees each request first (method, path, parameters without the token) and may answer it in
+    the service's place: a fault is a reply of its own, or one whose content ends before its announced length.
     """
 
     def __init__(
@@ -56,9 +62,11 @@ class Sandbox:
     ) -> None:
         self.catalogue = catalogue or read_catalogue()
         self.max_running = max_running
+        self.interfere: Interference | None = None
         self._port = port
         self._token = token or str(uuid.uuid4())
         self._now = now or (lambda: datetime.now(timezone.utc))
+        self._estimate = max(1, math.ceil(job_seconds[1]))
         self._asked: list[Asked] = []
         self._broken: list[BaseException] = []
         self._lock = threading.Lock()
@@ -109,7 +117,7 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Listens, in a daemon thread; gives itself. Started again, it has the same port, orders and ids."""
-        listener = Listener(self._port, self.answer)
+        listener = Listener(self._port, self.answer, self._now)
         self._listener = listener
         self._port = listener.server_address[1]
         self._thread = threading.Thread(
@@ -143,7 +151,9 @@ class Sandbox:
         given = dict(parse_qsl(parts.query, keep_blank_values=True))
         token = given.pop("token", None)
         try:
-            reply = self._answer(parts.path, token, given)
+            reply = (self.interfere and self.interfere(method, parts.path, given)) or self._answer(
+                parts.path, token, given
+            )
         except RefusedRequest as refused:
             reply = refusal_reply(refused)
         except Exception as mistake:  # noqa: BLE001 - a client must see an answer, a test the cause
@@ -163,7 +173,9 @@ class Sandbox:
         check_names(service, given)
         check_codes(self.catalogue, given)
         if service.startswith("dataProductDelivery/"):
-            counter = ordering.Counter(self.catalogue, self.deliveries, self._now, self.url, self._token)
+            counter = ordering.Counter(
+                self.catalogue, self.deliveries, self._now, self.url, self._token, self._estimate
+            )
             return counter.answer(service, given)
         question = Question(given, read_window(given, self._now()))
         return discovery.answer(self.catalogue, service, question)

@@ -212,7 +212,7 @@ def parse_options(value: RawValue) -> dict[str, str]:
 
     A comma inside a value stays, because a break counts only where another `name=` follows.
     """
-    text = clean_text("" if value is None else str(value)).strip("?&;, \r\n")
+    text = clean_text("" if value is None else str(value)).lstrip("?&;, \r\n").rstrip("&;, \r\n")
     if text in EXCEL_ERRORS:
         raise CellError(f"the cell holds the error {show(text)}", "mend its formula or write the value itself")
     options: dict[str, str] = {}
@@ -230,7 +230,7 @@ def _parse_pair(pair: str) -> tuple[str, str]:
     if not _OPTION_NAME.fullmatch(name):
         near = f"dpo_{name[4:]}" if name[:4].lower() == "dpo_" else f"dpo_{name}"
         hint = f"did you mean `{near}`?" if equals and re.fullmatch(r"\w+", near) else "write `dpo_name=value`"
-        raise CellError(f"{show(pair)} is not a data product option: its name must begin with `dpo_`", hint)
+        raise CellError(f"{show(pair)} is no option: its name must begin with `dpo_`", hint)
     if not value:
         raise CellError(f"`{name}` has no value", f"write `{name}=value` or take the option out")
     if re.search(r"[&;=\r\n]", value):

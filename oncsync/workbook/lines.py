@@ -40,6 +40,8 @@ from oncsync.workbook.records import Row, parse_origin
 
 Parsed = TypeVar("Parsed")
 
+_OPTIONS_HEADER = "data product options"  # the one filter whose header is not its key
+
 
 class Line:
     """The cells of one line, found by column, and the mistakes found in them."""
@@ -48,7 +50,12 @@ class Line:
         self.header = header
         self.number = number
         self.values = values
-        self.problems: list[Problem] = []
+        self._complaints: list[tuple[int, Problem]] = []
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The mistakes found so far, from left to right."""
+        return [problem for _, problem in sorted(self._complaints, key=lambda complaint: complaint[0])]
 
     def at(self, place: int | None) -> RawValue:
         """Gives the cell at a place from 0; None when it is blank or there is no such place."""
@@ -75,7 +82,10 @@ class Line:
 
     def complain(self, column: str, message: str, hint: str | None = None) -> None:
         """Notes a mistake in the cell of a column."""
-        self.problems.append(Problem(self.where(column), f"`{column}`: {message}", hint))
+        name = _OPTIONS_HEADER if column == "options" else column
+        place = self.place(column)
+        problem = Problem(self.where(column), f"`{name}`: {message}", hint)
+        self._complaints.append((-1 if place is None else place, problem))
 
 
 def is_blank(line: Line, tab: Tab) -> bool:
@@ -91,6 +101,7 @@ def read_line(line: Line, tab: Tab) -> Row | None:
         return line.read(column, parse_single_code) if column in sent else None
 
     begin, end = line.read("begin", parse_moment), line.read("end", parse_moment)
+    extension = line.read("extension", parse_extension)
     row = Row(
         method=tab.method,
         number=line.number,
@@ -100,7 +111,7 @@ def read_line(line: Line, tab: Tab) -> Row | None:
         device_code=code("deviceCode"),
         property_code=code("propertyCode"),
         data_product_code=code("dataProductCode") or "",
-        extension=line.read("extension", parse_extension) or "",
+        extension=extension or "",
         begin=begin or "",
         end=end,
         options=line.read("options", parse_options) or {},
@@ -129,7 +140,7 @@ def _check_filled(line: Line, tab: Tab) -> None:
     """Notes required cells that are blank; `propertyCode`, options and `end` may be (I-8, I-28)."""
     for column in tab.columns:
         if column.is_required and column.key != "end" and line.at(line.place(column.key)) is None:
-            line.complain(column.header, "is missing", "fill the cell in, or delete the line")
+            line.complain(column.key, "is missing", "fill the cell in, or delete the line")
     either = ("deviceCategoryCode", "propertyCode")
     if tab.method == "byLocation" and all(line.at(line.place(column)) is None for column in either):
         line.complain("deviceCategoryCode", "is missing", "fill it in, or `propertyCode`, or delete the line")

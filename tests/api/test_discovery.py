@@ -17,6 +17,7 @@ from oncsync.api import (
     get_devices,
     get_location_tree,
     get_locations,
+    get_properties,
 )
 from oncsync.errors import FaultError, RefusedError
 from tests.api.conftest import TOKEN, Connect, Sleeper
@@ -36,6 +37,7 @@ EVERY: dict[str, tuple[Discover, dict[str, Any]]] = {
     ),
     "/api/deviceCategories": (get_device_categories, {"deviceCategoryCode": "CTD"}),
     "/api/devices": (get_devices, {"deviceCode": "D"}),
+    "/api/properties": (get_properties, {"propertyCode": "P"}),
     "/api/dataProducts": (get_data_products, {"dataProductCode": "TSSD", "extension": "csv"}),
 }
 every = pytest.mark.parametrize(("path", "discover", "entry"), [(path, *rest) for path, rest in EVERY.items()])
@@ -216,6 +218,25 @@ def test_tree_filters_are_sent_in_the_services_spelling(serve: Serve, connect: C
                 "propertyCode": "e",
                 "dateFrom": "2016-06-01T00:00:00.000Z",
                 "dateTo": "2017-06-01T00:00:00.000Z",
+            },
+        ),
+        (
+            get_properties,
+            {
+                "property_code": "a",
+                "property_name": "b",
+                "description": "c",
+                "location_code": "d",
+                "device_category_code": "e",
+                "device_code": "f",
+            },
+            {
+                "propertyCode": "a",
+                "propertyName": "b",
+                "description": "c",
+                "locationCode": "d",
+                "deviceCategoryCode": "e",
+                "deviceCode": "f",
             },
         ),
         (

@@ -41,7 +41,7 @@ def test_a_kill_around_any_journal_line_costs_nothing(
     world.project().resolve()
     assert world.sync_in_child(kill_after=event, when=when) == -9
     known = sum(
-        chunk.order is not None and chunk.order.request_id is not None or chunk.outcome is not None
+        (chunk.order is not None and chunk.order.request_id is not None) or chunk.outcome is not None
         for chunk in world.project()._read_state().chunks.values()
     )
     requests_before = world.asked("dataProductDelivery/request")
@@ -53,9 +53,7 @@ def test_a_kill_around_any_journal_line_costs_nothing(
 
 
 @pytest.mark.slow
-def test_kills_at_every_tenth_of_a_second_end_with_the_same_folder(
-    world: World, undisturbed: dict[str, bytes]
-) -> None:
+def test_kills_at_every_tenth_of_a_second_end_with_the_same_folder(world: World, undisturbed: dict[str, bytes]) -> None:
     """F1: a run that is killed again and again makes progress and ends with the same bytes."""
     for attempt in range(1, 40):
         if world.sync_in_child(kill_after=3 + attempt % 4) == 0:

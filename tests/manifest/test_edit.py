@@ -334,7 +334,7 @@ def test_loading_what_was_written_gives_the_manifest_back(manifest: Manifest) ->
     assert without_places(load_text(text)) == without_places(manifest)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(_requests(), max_size=3, unique_by=lambda request: request.name.lower()))
 def test_replaced_requests_are_read_back(tmp_path_factory: pytest.TempPathFactory, requests: list[Request]) -> None:
     path = tmp_path_factory.mktemp("edit") / "oncsync.yaml"

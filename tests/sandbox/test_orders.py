@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from oncsync.sandbox import Catalogue
 from tests.sandbox.asking import CTD_CSV, MAY, NOW, Answer, Asked
 
 SERVICE = "dataProductDelivery/request"
@@ -39,9 +40,14 @@ def test_a_generated_product_answers_with_estimates(ask: Asked) -> None:
     assert [type(pid) for pid in answer["queryPids"]] == [int]
 
 
-def test_long_estimates_are_in_minutes(ask: Asked) -> None:
-    answer = body(ask, dateFrom="2012-01-01", dateTo="2016-01-01")
-    assert answer["estimatedProcessingTime"].endswith(" min")
+@pytest.mark.parametrize(("job", "text"), [(0.0, "1 s"), (2.5, "3 s"), (119.0, "119 s"), (600.0, "10 min")])
+def test_the_estimate_is_a_whole_number_and_a_unit(catalogue: Catalogue, job: float, text: str) -> None:
+    assert body(Asked(catalogue, job=job))["estimatedProcessingTime"] == text
+
+
+def test_longer_spans_are_estimated_larger(ask: Asked) -> None:
+    assert body(ask)["estimatedFileSize"] == "450 kB"
+    assert body(ask, dateFrom="2012-01-01", dateTo="2016-01-01")["estimatedFileSize"] == "21 MB"
 
 
 def test_an_archived_product_answers_with_sizes(ask: Asked) -> None:

@@ -7,13 +7,13 @@ import json
 import socket
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from oncsync.sandbox import Catalogue, Sandbox
-from tests.sandbox.asking import CTD_CSV, MAY
+from oncsync.sandbox import Catalogue, Content, Reply, Sandbox
+from tests.sandbox.asking import CTD_CSV, MAY, NOW
 
 ORDER = CTD_CSV | MAY
 
@@ -47,14 +47,18 @@ class Talk:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def __call__(
-        self, service: str, method: str = "GET", headers: dict[str, str] | None = None, **given: object
+    def __call__(self, service: str, **given: object) -> tuple[http.client.HTTPResponse, bytes]:
+        """Asks a service with GET."""
+        return self.send("GET", service, given)
+
+    def send(
+        self, method: str, service: str, given: Mapping[str, object], headers: Mapping[str, str] | None = None
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        self.connection.request(method, target(self.sandbox, service, **given), headers=headers or {})
+        self.connection.request(method, target(self.sandbox, service, **given), headers=dict(headers or {}))
         answer = self.connection.getresponse()
         return answer, answer.read()
 
-    def delivered(self, **given: str) -> int:
+    def delivered(self, **given: object) -> int:
         """Orders a product, waits for it and gives the run id."""
         request_id = json.loads(self("dataProductDelivery/request", **given)[1])["dpRequestId"]
         while (answer := self("dataProductDelivery/run", dpRequestId=request_id))[0].status == 202:
@@ -83,7 +87,7 @@ def test_one_connection_serves_many_requests(sandbox: Sandbox) -> None:
 def test_head_has_the_length_and_no_body(sandbox: Sandbox) -> None:
     with Talk(sandbox) as talk:
         get, body = talk("locations")
-        head, nothing = talk("locations", "HEAD")
+        head, nothing = talk.send("HEAD", "locations", {})
         assert head.getheader("Content-Length") == str(len(body)) == get.getheader("Content-Length")
         assert nothing == b""
         assert talk("locations")[1] == body
@@ -98,7 +102,7 @@ def test_a_file_comes_whole_with_length_and_name(sandbox: Sandbox) -> None:
         assert int(str(answer.getheader("Content-Length"))) == len(body) > 100_000
         assert str(answer.getheader("Content-Disposition")).startswith("attachement; filename=")
         assert answer.getheader("Transfer-Encoding") is None
-        head, nothing = talk("dataProductDelivery/download", "HEAD", dpRunId=run_id, index=1)
+        head, nothing = talk.send("HEAD", "dataProductDelivery/download", {"dpRunId": run_id, "index": 1})
         assert (head.status, head.getheader("Content-Length"), nothing) == (200, str(len(body)), b"")
 
 
@@ -106,7 +110,9 @@ def test_a_range_is_ignored(sandbox: Sandbox) -> None:
     with Talk(sandbox) as talk:
         run_id = talk.delivered(**ORDER)
         whole = talk("dataProductDelivery/download", dpRunId=run_id, index=1)[1]
-        answer, body = talk("dataProductDelivery/download", headers={"Range": "bytes=100-199"}, dpRunId=run_id, index=1)
+        answer, body = talk.send(
+            "GET", "dataProductDelivery/download", {"dpRunId": run_id, "index": 1}, {"Range": "bytes=100-199"}
+        )
         assert answer.status == 200
         assert answer.getheader("Content-Range") is None
         assert body == whole
@@ -115,7 +121,9 @@ def test_a_range_is_ignored(sandbox: Sandbox) -> None:
 def test_there_is_no_validator_and_no_coding(sandbox: Sandbox) -> None:
     with Talk(sandbox) as talk:
         run_id = talk.delivered(**ORDER)
-        answer, _ = talk("dataProductDelivery/download", headers={"Accept-Encoding": "gzip"}, dpRunId=run_id, index=1)
+        answer, _ = talk.send(
+            "GET", "dataProductDelivery/download", {"dpRunId": run_id, "index": 1}, {"Accept-Encoding": "gzip"}
+        )
         for header in ("ETag", "Content-MD5", "Last-Modified", "Content-Encoding"):
             assert answer.getheader(header) is None
 
@@ -131,9 +139,22 @@ def test_a_small_answer_is_one_packet(sandbox: Sandbox) -> None:
         assert received.endswith(expected)
 
 
+def test_a_body_that_is_cut_breaks_the_connection(sandbox: Sandbox) -> None:
+    cut = Reply(200, "text/csv", Content(1000, lambda: iter([b"x" * 100])))
+    sandbox.interfere = lambda method, path, parameters: cut
+    with Talk(sandbox) as talk, pytest.raises(http.client.IncompleteRead) as caught:
+        talk("locations")
+    assert len(caught.value.partial) == 100
+
+
+def test_the_date_is_the_services_own(catalogue: Catalogue) -> None:
+    with Sandbox(catalogue=catalogue, now=lambda: NOW) as sandbox, Talk(sandbox) as talk:
+        assert talk("locations")[0].getheader("Date") == "Sun, 01 Nov 2026 12:00:00 GMT"
+
+
 def test_another_method_is_refused_with_a_page(sandbox: Sandbox) -> None:
     with Talk(sandbox) as talk:
-        answer, _ = talk("locations", "POST")
+        answer, _ = talk.send("POST", "locations", {})
         assert answer.status == 501
         assert str(answer.getheader("Content-Type")).startswith("text/html")
 
@@ -142,7 +163,7 @@ def test_nothing_is_written_to_the_terminal(sandbox: Sandbox, capfd: pytest.Capt
     with Talk(sandbox) as talk:
         for service in ("locations", "nothing", "deployments"):
             talk(service)
-        talk("locations", "POST")
+        talk.send("POST", "locations", {})
     with socket.create_connection(("127.0.0.1", int(sandbox.url[:-1].rsplit(":")[-1]))) as raw:
         raw.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")
         raw.recv(1000)

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Mapping
 
 import pytest
 
 from oncsync.sandbox import Asked as Entry
-from oncsync.sandbox import Catalogue, Sandbox
+from oncsync.sandbox import Catalogue, Reply, Sandbox, page_reply
 from oncsync.sandbox.orders import Order, read_order
 from tests.sandbox.asking import CTD_CSV, MAY, NOW, Asked
 
@@ -61,6 +62,20 @@ def test_a_mistake_of_its_own_is_500_and_kept(ask: Asked, monkeypatch: pytest.Mo
     assert reply.media_type.startswith("text/html")
     assert [type(mistake) for mistake in ask.sandbox.broken] == [ZeroDivisionError]
     assert ask.sandbox.asked[-1].status == 500
+
+
+def test_an_interference_answers_in_the_place_of_the_service(ask: Asked) -> None:
+    """It sees the request without the token, and what it leaves alone goes its way."""
+    seen: list[tuple[str, str, dict[str, str]]] = []
+
+    def busy_twice(method: str, path: str, parameters: Mapping[str, str]) -> Reply | None:
+        seen.append((method, path, dict(parameters)))
+        return page_reply(503, "Busy") if len(seen) <= 2 else None
+
+    ask.sandbox.interfere = busy_twice
+    assert [ask("devices", deviceCode="BPR_889").status for _ in range(3)] == [503, 503, 200]
+    assert seen[0] == ("GET", "/api/devices", {"deviceCode": "BPR_889"})
+    assert [entry.status for entry in ask.sandbox.asked] == [503, 503, 200]
 
 
 def test_a_seed_fixes_the_durations_but_not_the_ids(catalogue: Catalogue) -> None:

@@ -113,7 +113,7 @@ def test_the_same_value_twice_is_none() -> None:
 
 def test_every_mistake_is_reported_at_once_with_its_cell() -> None:
     """R86, R88, R91, R95, R96, R97."""
-    wrong = {
+    wrong: dict[str, Any] = {
         "splitDateRange": "fortnight",
         "dayOfWeek": "Sunday",
         "runThreads": 0,

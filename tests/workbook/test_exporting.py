@@ -198,7 +198,7 @@ def test_a_split_that_the_manifest_sets_for_all_wins() -> None:
 
 
 def test_the_first_day_of_the_week_matters_for_weeks_alone() -> None:
-    """R88, R89."""
+    """R88."""
     result = exported(
         request("a", split_date_range="week", day_of_week="MO"),
         request("b", split_date_range="week", day_of_week="TU"),

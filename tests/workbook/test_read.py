@@ -226,10 +226,12 @@ def test_every_mistake_is_reported_at_once_with_sheet_and_cell(tmp_path: Path) -
             "Configuration": configuration_rows(splitDateRange="often"),
         },
     )
-    assert mistakes(path) == {
+    found = mistakes(path)
+    assert list(found)[:3] == ["By Location!F2", "By Location!G2", "By Location!P2"]
+    assert found == {
         "By Location!F2": "`download`: `perhaps` is neither yes nor no",
         "By Location!G2": "`begin`: `03/04/2017` does not say which number is the day",
-        "By Location!P2": "`options`: `quality=1` is not a data product option: its name must begin with `dpo_`",
+        "By Location!P2": "`data product options`: `quality=1` is no option: its name must begin with `dpo_`",
         "By Location!A4": "`locationCode`: is missing",
         "By Location!M4": "`dataProductCode`: the cell holds the error `#N/A`",
         "By Device!A2": "`deviceCode`: is missing",
@@ -267,6 +269,18 @@ def test_a_place_without_category_and_property_is_a_mistake(tmp_path: Path) -> N
 
 def test_a_row_that_is_off_is_checked_too(tmp_path: Path) -> None:
     assert "By Location!G2" in mistakes_in(tmp_path, {"download": "N", "begin": "soon"})
+
+
+@pytest.mark.parametrize("code", ["wav,mp3", "wav mp3", "wav; mp3"])
+def test_two_codes_in_one_cell_are_a_mistake(code: str, tmp_path: Path) -> None:
+    """R12, R50: a row is one request."""
+    assert "more than one code" in mistakes_in(tmp_path, {"extension": code})["By Location!O2"]
+
+
+def test_an_extension_with_its_dot_is_a_mistake_with_a_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        read_rows(tmp_path, location_rows({"extension": ".wav"}))
+    assert caught.value.problems[0].hint == "did you mean `wav`?"
 
 
 @pytest.mark.parametrize("end", ["2011-07-13", "2011-07-12", datetime(2011, 7, 13)])

@@ -1,0 +1,195 @@
+"""Manifest, lock, folder: the three commands of every day, and what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Command
+from tests.support.world import CTD_CSV, World
+
+TWO_PLACES = CTD_CSV.replace("BACAX", "[BACAX, NC89]")
+
+
+def test_resolve_writes_the_lock_and_says_what_came(world: World, oncsync: Command) -> None:
+    """R2, R18: discovery first, then something to review."""
+    said = oncsync("resolve")
+    assert said.code == 0
+    assert said.out == "  + axis: 1 request, 3 chunks\n`oncsync.lock` written: 3 chunks, one order each\n"
+    assert (world.directory / "oncsync.lock").exists()
+
+
+def test_resolving_again_changes_neither_bytes_nor_mtime(world: World, oncsync: Command) -> None:
+    oncsync("resolve")
+    lock = world.directory / "oncsync.lock"
+    before = (lock.read_bytes(), lock.stat().st_mtime_ns)
+    said = oncsync("resolve")
+    assert said.out == "  = axis: 1 request, 3 chunks\n`oncsync.lock` is unchanged: 3 chunks, one order each\n"
+    assert (lock.read_bytes(), lock.stat().st_mtime_ns) == before
+
+
+def test_resolve_names_what_was_added_removed_and_changed(world: World, oncsync: Command) -> None:
+    oncsync("resolve")
+    world.write(CTD_CSV.replace("extension: csv", "extension: [csv, json]") + CTD_CSV.replace("axis", "other"))
+    said = oncsync("resolve")
+    assert "  ~ axis: 2 requests, 6 chunks (+3 -0)" in said.out
+    assert "      + BACAX CTD TSSD json dpo_average=3600 dpo_resample=average" in said.out
+    assert "  + other: 1 request, 3 chunks" in said.out
+    world.write(CTD_CSV)
+    said = oncsync("resolve")
+    assert "  - other: removed (3 chunks)" in said.out
+
+
+def test_check_and_dry_run_write_nothing_and_only_check_exits_one(world: World, oncsync: Command) -> None:
+    lock = world.directory / "oncsync.lock"
+    assert oncsync("resolve", "--dry-run").code == 0
+    assert oncsync("resolve", "--check").code == 1
+    assert not lock.exists()
+    oncsync("resolve")
+    assert oncsync("resolve", "--check").code == 0
+
+
+def test_sync_fetches_every_file_and_then_has_nothing_to_do(world: World, oncsync: Command) -> None:
+    """R8, R111: the result is files on disk; running again does nothing."""
+    said = oncsync("sync")
+    assert said.code == 0, said.err
+    assert said.out.startswith("3 chunks done; 6 files, ")
+    names = [path for path in world.tree() if path.endswith(".csv")]
+    assert len(names) == 3
+    assert all(name.startswith("BACAX/CTD/TSSD_csv/2015/BarkleyCanyon_Axis_") for name in names)
+    assert oncsync("sync").out == "Nothing to do: the folder is as the lock wants it\n"
+
+
+def test_plan_and_dry_run_say_what_sync_would_do(world: World, oncsync: Command) -> None:
+    """R167: list first, download later."""
+    assert oncsync("plan").code == 2
+    oncsync("resolve")
+    said = oncsync("plan")
+    assert "order  3  axis  BACAX CTD TSSD csv dpo_average=3600 dpo_resample=average  new" in said.out
+    assert "3 chunks to do (3 new orders), 0 here or empty" in said.out
+    assert oncsync("plan", "--exit-code").code == 1
+    assert oncsync("sync", "--dry-run").out == said.out
+    assert world.asked("request") == 0
+    oncsync("sync")
+    assert oncsync("plan", "--exit-code").code == 0
+    steps = {chunk["step"] for chunk in json.loads(oncsync("plan", "--json").out)["chunks"]}
+    assert steps == {"done"}
+
+
+def test_status_shows_each_request_and_the_services_words(world: World, oncsync: Command) -> None:
+    """R106, R114: progress per request, failures with the service's message."""
+    world.write(TWO_PLACES)
+    oncsync("sync")
+    said = oncsync("status")
+    assert "axis" in said.out
+    assert said.out.splitlines()[-1].endswith(
+        "0 failed, 0 pending; 12 files, " + said.out.rsplit(" files, ")[1].strip()
+    )
+    answer = json.loads(oncsync("status", "--json").out)
+    assert (answer["done"], answer["failed"], answer["pending"]) == (6, 0, 0)
+    assert [request["request"].split()[0] for request in answer["entries"][0]["requests"]] == ["BACAX", "NC89"]
+
+
+def test_a_refused_request_is_kept_with_the_services_words(world: World, oncsync: Command) -> None:
+    """R60, R114: wrong options fail that row with its message; other rows go on; it is not tried on every run."""
+    rows = """\
+requests:
+  - {name: bad, locationCode: BACAX, deviceCategoryCode: CTD, dataProductCode: TSSD, extension: csv,
+     begin: 2015-01-01, end: 2015-01-02, options: {dpo_resample: sideways}}
+  - {name: good, locationCode: BACAX, deviceCategoryCode: CTD, dataProductCode: TSSD, extension: csv,
+     begin: 2015-01-01, end: 2015-01-02}
+"""
+    world.manifest.write_text(f"version: 1\nserver: {world.sandbox.url}\nfolder: data\n{rows}")
+    said = oncsync("sync")
+    assert said.code == 3
+    assert "1 chunk done, 1 failed" in said.out
+    assert "dpo_resample" in said.err
+    status = json.loads(oncsync("status", "--json").out)
+    failures = {
+        entry["name"]: [failure for request in entry["requests"] for failure in request["failures"]]
+        for entry in status["entries"]
+    }
+    assert failures["good"] == []
+    assert failures["bad"][0]["outcome"] == "refused"
+    assert "dpo_resample" in failures["bad"][0]["reason"]
+    assert failures["bad"][0]["reason"] in oncsync("status").out
+    before = world.asked("request")
+    oncsync("sync")
+    assert world.asked("request") == before
+
+
+def test_the_log_has_one_json_object_per_line(world: World, oncsync: Command) -> None:
+    """R105, R106: progress is written as it happens."""
+    oncsync("sync")
+    lines = (world.folder / ".oncsync" / "oncsync.log").read_text().splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    assert events.count("ordered") == 3
+    assert events.count("done") == 3
+    assert events.count("file") == 6
+
+
+def test_locked_refuses_a_lock_that_is_out_of_date_and_frozen_never_looks(world: World, oncsync: Command) -> None:
+    assert oncsync("sync", "--locked").code == 1
+    assert oncsync("sync", "--frozen").code == 2
+    oncsync("resolve")
+    world.write(CTD_CSV.replace("2015-04-01", "2015-05-01"))
+    said = oncsync("sync", "--locked")
+    assert said.code == 1
+    assert "`oncsync.lock` is out of date" in said.err
+    assert not world.folder.exists() or not world.tree()
+    asked = len(world.sandbox.asked)
+    assert oncsync("sync", "--frozen").code == 0
+    assert not [one for one in world.sandbox.asked[asked:] if "dataProductDelivery" not in one.path]
+    assert len([name for name in world.tree() if name.endswith(".csv")]) == 3
+    assert oncsync("sync", "--locked", "--frozen").code == 2
+
+
+def test_sync_resolves_first_when_the_manifest_changed(world: World, oncsync: Command) -> None:
+    """R107: new entries become new work, finished ones stay finished."""
+    oncsync("sync")
+    world.write(CTD_CSV.replace("2015-04-01", "2015-05-01"))
+    said = oncsync("sync")
+    assert said.out.startswith("1 chunk done")
+
+
+def test_init_writes_a_manifest_that_works_and_keeps_data_out_of_git(
+    world: World, oncsync: Command, tmp_path: Path
+) -> None:
+    world.manifest.unlink()
+    said = oncsync("init", "--server", "sandbox")
+    assert said.code == 0
+    assert "/data/" in (tmp_path / ".gitignore").read_text().splitlines()
+    assert oncsync("init").code == 2
+    resolved = oncsync("resolve")
+    assert resolved.code == 0
+    assert "`oncsync.lock` written" in resolved.out
+
+
+def test_export_and_import_bring_the_same_chunks(world: World, oncsync: Command) -> None:
+    """R11, R104: the workbook goes out and comes back."""
+    oncsync("resolve")
+    assert oncsync("export", "out.xlsx").code == 0
+    assert oncsync("export", "out.xlsx").code == 2
+    said = oncsync("import", "out.xlsx", "-o", "back.yaml")
+    assert said.code == 0, said.err
+    text = (world.directory / "back.yaml").read_text()
+    (world.directory / "back.yaml").write_text(
+        text.replace("version: 1\n", f"version: 1\nserver: {world.sandbox.url}\n")
+    )
+    assert oncsync("resolve", "-m", "back.yaml").code == 0
+
+    def ids(name: str) -> list[str]:
+        return [line for line in (world.directory / name).read_text().splitlines() if line.startswith('- {"id"')]
+
+    assert ids("back.lock") == ids("oncsync.lock")
+
+
+def test_more_run_threads_than_the_courtesy_limit_warn_and_say_why(world: World, oncsync: Command) -> None:
+    """R92, R93."""
+    world.write(CTD_CSV, settings="  runThreads: 5\n")
+    said = oncsync("resolve")
+    assert said.code == 0
+    assert "`runThreads: 5`" in said.err
+    assert "slow the service down for everyone" in said.err
+    world.write(CTD_CSV, settings="  runThreads: 4\n")
+    assert "runThreads" not in oncsync("resolve").err
