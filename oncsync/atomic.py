@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from oncsync.errors import FolderError
 
@@ -43,15 +44,15 @@ def write_if_changed(path: Path, content: bytes) -> bool:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise folder_error(path, error) from error
+        raise folder_error(path, error, verb="read") from error
     write_atomic(path, content)
     return True
 
 
-def folder_error(path: Path, error: OSError) -> FolderError:
+def folder_error(path: Path, error: OSError, *, verb: Literal["write", "read"] = "write") -> FolderError:
     """Turns an operating-system error at `path` into the error a person reads."""
     reason = (error.strerror or str(error)).lower()
+    cure = "free some space or choose another place" if verb == "write" else "see that it can be read"
     return FolderError(
-        f"Cannot write `{path}`: {reason}",
-        hint="free some space or choose another place, then run the same command again: nothing is lost",
+        f"Cannot {verb} `{path}`: {reason}", hint=f"{cure}, then run the same command again: nothing is lost"
     )

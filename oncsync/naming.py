@@ -28,8 +28,11 @@ TEMPLATE_FIELDS = (
     "end",
 )
 
-_FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]')
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$")
+_FORBIDDEN = re.compile(
+    r'[<>:"|?*/\\\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]'
+)
+_RESERVED = re.compile(r"(?i)(?:(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\..*)?|\.oncsync)\Z")
+"""Names that Windows keeps for devices, and oncsync's own place, which no code and no file may be called."""
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -40,11 +43,24 @@ class TemplateError(ValueError):
 def safe_component(text: str, fallback: str = "_") -> str:
     """Gives one path component that every system takes, as near to `text` as possible; never `.`, `..` or empty."""
     name = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
-    name = _FORBIDDEN.sub("_", name).replace("/", "_").replace("\\", "_").strip().rstrip(". ")
-    name = _shorten(name)
-    if not name or not name.strip("._ "):
+    name = _shorten(_trim(_FORBIDDEN.sub("_", name)))
+    if not name.strip("._ "):
         return fallback
-    return f"_{name}" if _RESERVED.match(name) else name
+    return _shorten(f"_{name}") if _RESERVED.match(name) else name
+
+
+def fold(path: str) -> str:
+    """Gives what two paths have in common that a file system may take for one: case and composition do not count."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
+
+
+def _trim(name: str) -> str:
+    """Takes blanks off both ends, and off the end the dots that Windows drops."""
+    while name != (trimmed := name.strip().rstrip(".")):
+        name = trimmed
+    return name
 
 
 def safe_file_name(raw: str | None, fallback: str) -> str:
@@ -59,7 +75,7 @@ def _shorten(name: str) -> str:
         return name
     stem, suffix = split_suffix(name)
     room = MOST_NAME_BYTES - len(suffix.encode())
-    return stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ") + suffix
+    return _trim(stem.encode()[:room].decode("utf-8", "ignore")) + suffix
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -82,9 +98,10 @@ def check_template(template: str) -> None:
         raise TemplateError("`path` is empty")
     if template.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:", template):
         raise TemplateError(f"`{template}` leaves the folder; a path is relative to it")
-    if any(part == ".." for part in re.split(r"[/\\]", template)):
+    parts = [part.strip() for part in re.split(r"[/\\]", template)]
+    if ".." in parts:
         raise TemplateError(f"`{template}` leaves the folder; `..` is not possible in a path")
-    if template.split("/")[0].casefold() == ".oncsync":
+    if next((part for part in parts if part not in ("", ".")), "").rstrip(". ").casefold() == ".oncsync":
         raise TemplateError("`.oncsync` is oncsync's own place in the folder; choose another one")
     for field in _FIELD.findall(template):
         if field not in TEMPLATE_FIELDS:
@@ -105,4 +122,4 @@ def fill_template(template: str, fields: Mapping[str, str]) -> list[str]:
         return safe_component(text) if text else ""
 
     parts = [_FIELD.sub(value, part) for part in re.split(r"[/\\]", template)]
-    return [safe_component(part) for part in parts if part.strip()]
+    return [safe_component(part) for part in parts if part.strip() not in ("", ".")]

@@ -146,9 +146,9 @@ class Project:
         from oncsync.resolver import resolve_manifest
 
         assert self._session is not None
+        session = self._session
         previous = self._previous_lock()
-        now = self._service_now(self._session)
-        resolution = resolve_manifest(self.manifest, self._session, now, previous)
+        resolution = resolve_manifest(self.manifest, session, lambda: self._service_now(session), previous)
         change = compare_locks(previous, resolution.lock)
         is_written = write and write_locks(self.lock_path, self.folder, resolution.lock, self.path.name)
         return ResolveResult(

@@ -48,15 +48,17 @@ def import_book(workbook: str, output: str, append: bool, force: bool) -> int:
 def _write(path: Path, imported: Imported, source: str) -> int:
     from oncsync.atomic import write_atomic
     from oncsync.manifest.edit import write_manifest
-    from oncsync.manifest.mapping import request_mapping
+    from oncsync.manifest.mapping import escape, request_mapping
     from oncsync.manifest.rows import format_rows
 
     manifest: dict[str, Any] = {"version": 1}
     if imported.folder is not None and not imported.folder_is_foreign:
-        manifest["folder"] = imported.folder
-    settings = dict(imported.settings)
+        manifest["folder"] = escape(imported.folder)
+    settings = {
+        key: escape(value) if isinstance(value, str) else value for key, value in imported.settings.items()
+    }
     if imported.state is not None:
-        settings["state"] = imported.state
+        settings["state"] = escape(imported.state)
     if settings:
         manifest["settings"] = settings
     if len(imported.requests) > MOST_ROWS_IN_YAML:

@@ -22,6 +22,8 @@ class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
     chunks_removed: int = 0
     reviewed_changed: int = 0
     """Requests that ask for the same data but whose information columns differ."""
+    asks_the_same: bool = False
+    """Whether nothing but information columns differs."""
 
 
 class LockChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +41,7 @@ class LockChange(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asks_the_same(self) -> bool:
         """Whether both locks ask for the same data; information columns may differ."""
-        return all(
-            entry.change == "same" or not (entry.requests_added or entry.requests_removed)
-            for entry in self.entries
-            if entry.change in ("same", "changed")
-        ) and not any(entry.change in ("added", "removed") for entry in self.entries)
+        return all(entry.asks_the_same for entry in self.entries)
 
 
 def compare_locks(old: Lock | None, new: Lock) -> LockChange:
@@ -79,7 +77,11 @@ def _compare_entries(old: LockEntry | None, new: LockEntry) -> EntryChange:
     old_chunks, new_chunks = (_chunk_ids(entry) if entry else set() for entry in (old, new))
     added = [describe_request(request) for key, request in new_requests.items() if key not in old_requests]
     removed = [describe_request(request) for key, request in old_requests.items() if key not in new_requests]
-    reviewed = sum(old_requests[key] != request for key, request in new_requests.items() if key in old_requests)
+    reviewed = sum(
+        _description(old_requests[key]) != _description(request)
+        for key, request in new_requests.items()
+        if key in old_requests
+    )
     if old is None:
         change = "added"
     else:
@@ -95,7 +97,19 @@ def _compare_entries(old: LockEntry | None, new: LockEntry) -> EntryChange:
         chunks_added=len(new_chunks - old_chunks),
         chunks_removed=len(old_chunks - new_chunks),
         reviewed_changed=reviewed,
+        asks_the_same=old is not None and _without_descriptions(old) == _without_descriptions(new),
     )
+
+
+def _description(request: LockedRequest) -> tuple[object, ...]:
+    """Gives what a reviewer reads and nobody sends."""
+    return (request.about, request.defaults, request.citation, request.doi)
+
+
+def _without_descriptions(entry: LockEntry) -> LockEntry:
+    replace = msgspec.structs.replace
+    bare = tuple(replace(request, about={}, defaults={}, citation=None, doi=None) for request in entry.requests)
+    return replace(entry, requests=bare)
 
 
 def _chunk_ids(entry: LockEntry) -> set[str]:

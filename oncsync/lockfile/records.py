@@ -55,6 +55,11 @@ class LockedRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
     same_as: str | None = None
     chunks: tuple[Chunk, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.split != "week" and self.day_of_week != "SU":
+            # Only weeks begin on a day; a lock says the same whatever the day is set to for other splits.
+            msgspec.structs.force_setattr(self, "day_of_week", "SU")
+
     @property
     def product_digest(self) -> str:
         """Names what is asked for, without its span: chunks of one digest hold pieces of one series."""

@@ -8,25 +8,29 @@ line follows it, its chunk lines follow that one. A lock in any other form (conf
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from oncsync.atomic import folder_error, write_if_changed
 from oncsync.errors import InputError
 from oncsync.lockfile.records import SOURCE_KEYS, Chunk, Lock, LockedRequest, LockEntry
-from oncsync.timespan import format_instant
+from oncsync.timespan import format_instant, parse_duration
 
 LOCK_VERSION = 1
+SPLITS = ("all", "year", "month", "week", "day", "hour")
 
-_UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _ENTRY_PREFIXES = ('- {"download": ', '- {"row": ')
 _REQUEST_PREFIX = '- {"request": '
 _CHUNK_PREFIX = '- {"id": '
+_VERSION = re.compile(r"version: ([0-9]{1,9})")
 
 
 class LockError(InputError):
@@ -35,8 +39,9 @@ class LockError(InputError):
 
 def render_lock(lock: Lock, manifest_name: str) -> bytes:
     """Gives the canonical bytes of a lock; the same lock gives the same bytes on every machine."""
+    name = _flow(manifest_name)[1:-1]
     lines = [
-        f"# Made by `oncsync resolve` from {manifest_name}. Do not edit it: change the manifest and resolve again.",
+        f"# Made by `oncsync resolve` from {name}. Do not edit it: change the manifest and resolve again.",
         f"version: {LOCK_VERSION}",
         f"server: {_flow(lock.server)}",
     ]
@@ -55,7 +60,8 @@ def write_lock(path: Path, lock: Lock, manifest_name: str) -> bool:
 
 
 def _flow(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    """Gives one line; half a surrogate pair, which no UTF-8 file can hold, becomes the replacement character."""
+    text = _HALF_CHARACTER.sub("\ufffd", json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
     return _UNSAFE_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -94,31 +100,43 @@ def _request_record(request: LockedRequest) -> dict[str, object]:
         record["download"] = False
     if request.shared_with:
         record["sharedWith"] = list(request.shared_with)
-    if request.same_as:
+    if request.same_as is not None:
         record["sameAs"] = request.same_as
     if request.defaults:
         record["defaults"] = dict(sorted(request.defaults.items()))
     if request.about:
-        record["about"] = request.about
-    if request.citation:
+        record["about"] = {key: _cell(value) for key, value in request.about.items()}
+    if request.citation is not None:
         record["citation"] = request.citation
-    if request.doi:
+    if request.doi is not None:
         record["doi"] = request.doi
     return record
 
 
-class _ChunkLine(msgspec.Struct):
-    id: str
-    begin: datetime
-    end: datetime
+def _cell(value: str | float | None) -> str | float | None:
+    """Gives a column's value in the one form it is read back in; what is no number of JSON is no value."""
+    if value is None or isinstance(value, str):
+        return value
+    return float(value) if math.isfinite(value) else None
 
 
-class _RequestLine(msgspec.Struct, rename="camel"):
-    request: str
+_Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{20,64}\Z")]
+"""Ids become parts of file names, so a lock from elsewhere may not put anything else in their place."""
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _ChunkLine(msgspec.Struct, forbid_unknown_fields=True):
+    id: _Id
+    begin: _Instant
+    end: _Instant
+
+
+class _RequestLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    request: _Id
     data_product_code: str
     extension: str
-    begin: datetime
-    end: datetime | None
+    begin: _Instant
+    end: _Instant | None
     split: str
     options: dict[str, str]
     location_code: str | None = None
@@ -134,8 +152,12 @@ class _RequestLine(msgspec.Struct, rename="camel"):
     citation: str | None = None
     doi: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            parse_duration(self.split)
 
-class _EntryLine(msgspec.Struct, rename="camel"):
+
+class _EntryLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     digest: str
     download: str | None = None
     row: str | None = None
@@ -146,6 +168,12 @@ class _EntryLine(msgspec.Struct, rename="camel"):
     late_days: float | None = None
     refresh_open: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.refresh_open is not None:
+            parse_duration(self.refresh_open)
+        if (self.download is None) == (self.row is None):
+            raise ValueError("an entry is either a download or a row")
+
 
 def read_lock(path: Path) -> Lock | None:
     """Reads a lock; None when there is none. Raises `LockError` when it is not in the canonical form."""
@@ -154,38 +182,43 @@ def read_lock(path: Path) -> Lock | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise folder_error(path, error) from error
+        raise folder_error(path, error, verb="read") from error
     return parse_lock(content, path.name)
 
 
 def parse_lock(content: bytes, name: str = "oncsync.lock") -> Lock:
     """Reads the bytes of a lock; raises `LockError` naming the line that is not in the canonical form."""
     try:
-        lines = content.decode("utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise LockError(f"`{name}` is not UTF-8 text", hint="run `oncsync resolve`") from None
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_canonical(name, content.count(b"\n", 0, error.start) + 1) from None
+    lines = text.splitlines()
+    if not text.endswith("\n"):
+        raise _not_canonical(name, max(len(lines), 1))
     body = [(number, line) for number, line in enumerate(lines, start=1) if line and not line.startswith("#")]
     server, records = _read_header(body, name)
     return Lock(server=server, entries=tuple(_read_entries(records, name)))
 
 
 def _read_header(body: list[tuple[int, str]], name: str) -> tuple[str, list[tuple[int, str]]]:
-    keys = ("version: ", "server: ", "records:")
-    for position, key in enumerate(keys):
-        if len(body) <= position or not body[position][1].startswith(key):
-            raise _not_canonical(name, body[position][0] if len(body) > position else 1)
-    version = body[0][1].removeprefix("version: ")
-    if version.isdigit() and int(version) > LOCK_VERSION:
+    first, line = body[0] if body else (1, "")
+    version = _VERSION.fullmatch(line)
+    if version and int(version[1]) > LOCK_VERSION:
         raise InputError(
-            f"`{name}` has format version {version}; this oncsync reads up to {LOCK_VERSION}",
+            f"`{name}` has format version {version[1]}; this oncsync reads up to {LOCK_VERSION}",
             hint="install a newer oncsync",
         )
-    if version != str(LOCK_VERSION):
-        raise _not_canonical(name, body[0][0])
+    if line != f"version: {LOCK_VERSION}":
+        raise _not_canonical(name, first)
+    for position, key in enumerate(("server: ", "records:"), start=1):
+        if len(body) <= position or not body[position][1].startswith(key):
+            raise _not_canonical(name, body[min(position, len(body) - 1)][0])
     try:
         server = msgspec.json.decode(body[1][1].removeprefix("server: "), type=str)
     except msgspec.DecodeError:
         raise _not_canonical(name, body[1][0]) from None
+    if body[2][1] != ("records:" if len(body) > 3 else "records: []"):
+        raise _not_canonical(name, body[2][0])
     return server, body[3:]
 
 
@@ -233,7 +266,7 @@ def _lock_entry(line: _EntryLine, requests: list[LockedRequest]) -> LockEntry:
     kind: Literal["download", "row"] = "row" if line.download is None else "download"
     return LockEntry(
         kind=kind,
-        name=line.download or line.row or "",
+        name=(line.row if line.download is None else line.download) or "",
         digest=line.digest,
         relative=line.relative,
         path=line.path,

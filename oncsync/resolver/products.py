@@ -117,14 +117,32 @@ def explain_no_product(listings: Iterable[Sequence[DataProduct]], download: Down
 def written_options(
     options: Mapping[str, Mapping[str, str]], product: DataProduct, *, is_described: bool = True
 ) -> dict[str, str]:
-    """Gives the options written for a pair: those for all products that it lists, then `CODE`, then `CODE/ext`.
+    """Gives the options to send for a pair: those for all products, then for `CODE`, then for `CODE/ext`.
 
-    A listing that describes no options of any product (`is_described`) cannot tell which ones a pair takes.
+    Only what the listing has for the pair is sent, and only with a value that it takes (glossary). A listing that
+    describes no option of any product (`is_described`) cannot tell, so everything written is sent.
     """
     listed = _listed_options(product.options)
-    code = product.data_product_code
-    everywhere = {key: value for key, value in options.get("", {}).items() if key in listed or not is_described}
-    return {**everywhere, **options.get(code, {}), **options.get(f"{code}/{product.extension}", {})}
+    own = options.get(_pair(product), {}) if not product.options else {}
+    return {
+        key: value
+        for key, value in _merged(options, product).items()
+        if not is_described or key in own or (key in listed and _allows(listed[key], value))
+    }
+
+
+def _merged(options: Mapping[str, Mapping[str, str]], product: DataProduct) -> dict[str, str]:
+    scopes = ("", product.data_product_code, _pair(product))
+    return {key: value for scope in scopes for key, value in options.get(scope, {}).items()}
+
+
+def _pair(product: DataProduct) -> str:
+    return f"{product.data_product_code}/{product.extension}"
+
+
+def describes_options(products: Iterable[DataProduct]) -> bool:
+    """Whether a listing says anything about options; answers from before 2022 do not (onc-api.md 2.7)."""
+    return any(product.options for product in products)
 
 
 def with_options(product: DataProduct, download: Download, *, is_described: bool = True) -> ChosenProduct:
@@ -146,47 +164,67 @@ def with_options(product: DataProduct, download: Download, *, is_described: bool
 
 
 def check_options(chosen: Sequence[DataProduct], download: Download) -> list[Problem]:
-    """Gives what is wrong with an entry's options, held against every pair that it chose."""
-    problems: dict[tuple[str, str], Problem] = {}
-    for scope, options in download.options.items():
-        pairs = [product for product in chosen if _in_scope(product, scope)]
-        place = where(download, "options")
-        if scope and not pairs:
-            message = f"`{download.name}` has options for `{scope}`, which it does not download"
-            known = {product.data_product_code for product in chosen}
-            known |= {f"{product.data_product_code}/{product.extension}" for product in chosen}
-            problems[(scope, "")] = Problem(place, message, suggest(scope, known))
-        for key, value in options.items():
-            problem = _check_option(key, value, pairs, download)
-            if problem is not None:
-                problems[(scope, key)] = problem
-    return list(problems.values())
+    """Gives what is wrong with an entry's options, held against every pair that it chose at every place."""
+    problems = [
+        problem
+        for scope, options in download.options.items()
+        for problem in _check_scope(scope, options, chosen, download)
+    ]
+    for products in _by_pair(chosen).values():
+        for key, value in _merged(download.options, products[0]).items():
+            listed = [known[key] for product in products if key in (known := _listed_options(product.options))]
+            if listed and not any(_allows(option, value) for option in listed):
+                message = f"`{download.name}`: `{key}={value}` is not possible for {_pair(products[0])}"
+                hint = _allowed(listed[0]) + _see(products)
+                problems.append(Problem(where(download, "options"), message, hint))
+    return list(dict.fromkeys(problems))
 
 
-def _in_scope(product: DataProduct, scope: str) -> bool:
-    code = product.data_product_code
-    return scope in ("", code, f"{code}/{product.extension}")
+def uneven_options(chosen: Sequence[DataProduct], download: Download) -> list[str]:
+    """Gives what a person should know of values that one place takes and another does not."""
+    return [
+        f"`{key}={value}` is not possible everywhere for {pair}; it is not sent where it is not"
+        for pair, products in _by_pair(chosen).items()
+        for key, value in _merged(download.options, products[0]).items()
+        if len(
+            {_allows(known[key], value) for product in products if key in (known := _listed_options(product.options))}
+        )
+        > 1
+    ]
 
 
-def _check_option(key: str, value: str, pairs: Sequence[DataProduct], download: Download) -> Problem | None:
-    described = [product for product in pairs if product.options]
-    if not described:
-        return None
-    listed = {name for product in described for name in _listed_options(product.options)}
+def _by_pair(chosen: Iterable[DataProduct]) -> dict[str, list[DataProduct]]:
+    pairs: dict[str, list[DataProduct]] = {}
+    for product in chosen:
+        pairs.setdefault(_pair(product), []).append(product)
+    return pairs
+
+
+def _check_scope(
+    scope: str, options: Mapping[str, str], chosen: Sequence[DataProduct], download: Download
+) -> list[Problem]:
+    """Gives what is wrong with where options are written: for no product of the entry, or for none that takes them."""
     place = where(download, "options")
-    help_link = next((product.help_document for product in described if product.help_document), None)
-    see = f"; see {help_link}" if help_link else ""
-    if key not in listed:
-        hint = suggest(key, listed) or f"these exist: {enumerate_codes(listed)}"
-        return Problem(place, f"`{download.name}`: no product it downloads has the option `{key}`", hint + see)
-    for product in described:
-        option = _listed_options(product.options).get(key)
-        if option is not None and not _allows(option, value):
-            pair = f"{product.data_product_code}/{product.extension}"
-            return Problem(
-                place, f"`{download.name}`: `{key}={value}` is not possible for {pair}", _allowed(option) + see
-            )
-    return None
+    pairs = [product for product in chosen if scope in ("", product.data_product_code, _pair(product))]
+    if not pairs:
+        known = {name for product in chosen for name in (product.data_product_code, _pair(product))}
+        message = f"`{download.name}` has options for `{scope}`, which it does not download"
+        return [Problem(place, message, suggest(scope, known))]
+    is_silent = not describes_options(pairs if "/" in scope else chosen)
+    listed = {name for product in pairs for name in _listed_options(product.options)}
+    of = f"`{scope}`" if scope else "no product it downloads"
+    verb = "has no option" if scope else "has the option"
+    exist = f"these exist: {enumerate_codes(listed)}" if listed else "it takes no options"
+    return [
+        Problem(place, f"`{download.name}`: {of} {verb} `{key}`", (suggest(key, listed) or exist) + _see(pairs))
+        for key in options
+        if key not in listed and not is_silent
+    ]
+
+
+def _see(products: Iterable[DataProduct]) -> str:
+    link = next((product.help_document for product in products if product.help_document), None)
+    return f"; see {link}" if link else ""
 
 
 def _listed_options(options: Iterable[ProductOption]) -> dict[str, ProductOption]:

@@ -1,0 +1,88 @@
+"""The package as it is installed: from a checkout and from a wheel alike."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from oncsync.schemas import SCHEMA_NAMES, load_schema, schema_path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def test_the_schemas_work_from_this_installation() -> None:
+    for name in SCHEMA_NAMES:
+        assert load_schema(name)["$schema"].startswith("https://json-schema.org/")
+        assert schema_path(name).name == f"{name}.schema.json"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built offline."""
+    place = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+    )
+    return next(place.glob("*.whl"))
+
+
+def _run_unpacked(wheel: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python on the unpacked wheel, away from the checkout and without its paths."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCHEMA_NAMES)
+def test_the_schemas_work_from_a_wheel(wheel: Path, tmp_path: Path, name: str) -> None:
+    script = f"from oncsync.schemas import schema_path as p; path = p({name!r}); print(path); print(path.read_text())"
+    ended = _run_unpacked(wheel, tmp_path, "-c", script)
+    assert ended.returncode == 0, ended.stderr
+    place, _, text = ended.stdout.partition("\n")
+    assert place.startswith(str(tmp_path / "site"))
+    assert text.strip() == schema_path(name).read_text().strip()
+
+
+@pytest.mark.slow
+def test_the_wheel_resolves_on_the_embedded_service(wheel: Path, tmp_path: Path) -> None:
+    """The catalogue of the service is in the wheel too."""
+    quickstart = (CHECKOUT / "examples" / "quickstart.yaml").read_text()
+    (tmp_path / "oncsync.yaml").write_text(quickstart)
+    ended = _run_unpacked(wheel, tmp_path, "-m", "oncsync", "resolve", "--folder", "data")
+    assert ended.returncode == 0, ended.stderr
+    assert "`oncsync.lock` written" in ended.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_no_tests_and_no_machine_paths(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        texts = [archive.read(name) for name in names if name.endswith((".py", ".json"))]
+    assert not [name for name in names if name.startswith(("tests/", "docs/"))]
+    assert all(str(CHECKOUT).encode() not in text for text in texts)
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    """Slow imports are lazy: `--help` loads none of them."""
+    script = (
+        "import sys\n"
+        "from oncsync.cli import cli\n"
+        "from oncsync.cli.ending import run_to_exit_code\n"
+        "assert run_to_exit_code(cli, ['--help']) == 0\n"
+        "heavy = {'requests', 'openpyxl', 'jsonschema', 'ruamel.yaml', 'rich', 'portalocker'}\n"
+        "sys.exit(','.join(sorted(heavy & set(sys.modules))))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    assert ended.returncode == 0, ended.stderr
