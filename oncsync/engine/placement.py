@@ -6,17 +6,22 @@ Source: architecture, "The folder and the state".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from typing import TypeAlias
 
 import msgspec
 
 from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry, digest
-from oncsync.naming import fill_template, safe_component, safe_file_name, with_mark
+from oncsync.naming import fill_template, fold, safe_component, safe_file_name, with_mark
 from oncsync.state import META, FileRecord
 from oncsync.timespan import format_stamp, is_relative, parse_duration
 
 META_FOLDER = "_meta"
 OPTIONS_DIGEST_LENGTH = 6
+
+FileKey: TypeAlias = tuple[int, str]
+"""Run id and index: names a file within its chunk."""
 
 
 class WantedChunk(msgspec.Struct, frozen=True):
@@ -58,9 +63,8 @@ def _requests_with_marks(lock: Lock) -> set[str]:
                 place = (
                     entry.path or "",
                     entry.name if entry.path and "{name}" in entry.path else "",
-                    *(part.casefold() for part in _source_components(request)),
-                    request.data_product_code,
-                    request.extension,
+                    *map(fold, _source_components(request)),
+                    fold(_product_component(request)),
                 )
                 options_at[place].add(digest(request.options))
                 requests_at[place].add(request.id)
@@ -72,7 +76,7 @@ def _components(entry: LockEntry, request: LockedRequest, chunk: Chunk, is_marke
     if entry.path is not None:
         parts = fill_template(entry.path, _fields(entry, request, chunk))
         return [*parts[:-1], parts[-1] + mark] if parts else [mark] if mark else []
-    product = safe_component(f"{request.data_product_code}_{request.extension}") + mark
+    product = _product_component(request) + mark
     dates = [f"{chunk.begin:%Y}".rjust(4, "0")]
     if _is_fine(request.split):
         dates.append(f"{chunk.begin:%m}")
@@ -83,6 +87,10 @@ def _source_components(request: LockedRequest) -> list[str]:
     place = request.source.get("locationCode") or request.source.get("deviceCode") or ""
     category = request.source.get("deviceCategoryCode") or str(request.about.get("deviceCategoryCode") or "")
     return [safe_component(part) for part in (place, category) if part]
+
+
+def _product_component(request: LockedRequest) -> str:
+    return safe_component(f"{request.data_product_code}_{request.extension}")
 
 
 def _fields(entry: LockEntry, request: LockedRequest, chunk: Chunk) -> dict[str, str]:
@@ -131,21 +139,33 @@ def marked_path(path: str, mark: str) -> str:
     return folder + slash + with_mark(name, mark)
 
 
+def candidate_paths(wanted: WantedChunk, raw_name: str | None, key: FileKey) -> Iterator[str]:
+    """Yields the paths a file may have, the plain one first, then ever longer marks; it never ends."""
+    chunk, (run_id, index) = wanted.chunk.id, key
+    plain = plain_path(wanted.directory, raw_name, chunk, index)
+    yield plain
+    for mark in (chunk, f"{chunk}-{index}", f"{chunk}-{run_id}-{index}"):
+        yield marked_path(plain, mark)
+    for number in count(2):
+        yield marked_path(plain, f"{chunk}-{run_id}-{index}-{number}")
+
+
 def assign_paths(
-    files: Iterable[tuple[WantedChunk, FileRecord]], taken: Mapping[str, object] | frozenset[str] = frozenset()
-) -> dict[tuple[str, tuple[int, str]], str]:
+    files: Iterable[tuple[WantedChunk, FileRecord]], is_taken: Callable[[str], bool] = lambda path: False
+) -> dict[tuple[str, FileKey], str]:
     """Gives each file's final path, by chunk id and file key: of those that want one path the first has it.
 
-    `files` come in chunk order; `taken` are case-folded paths of files that are not ours.
+    `files` come in chunk order; `is_taken` says whether something else lies at a path, and is not asked about the
+    path where a file lies already. No two paths are the same to a file system that ignores case.
     """
     used: set[str] = set()
-    paths: dict[tuple[str, tuple[int, str]], str] = {}
+    paths: dict[tuple[str, FileKey], str] = {}
     for wanted, file in files:
-        plain = plain_path(wanted.directory, file.name, wanted.chunk.id, file.index)
-        marks = (wanted.chunk.id, f"{wanted.chunk.id}-{file.index}", f"{wanted.chunk.id}-{file.run_id}-{file.index}")
-        for path in (plain, *(marked_path(plain, mark) for mark in marks)):
-            if path.casefold() not in used and path.casefold() not in taken:
+        present = fold(file.path)
+        for path in candidate_paths(wanted, file.name, file.key):
+            folded = fold(path)
+            if folded not in used and (folded == present or not is_taken(path)):
                 break
-        used.add(path.casefold())
+        used.add(folded)
         paths[(wanted.chunk.id, file.key)] = path
     return paths

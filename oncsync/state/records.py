@@ -36,15 +36,25 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     bytes: int
     sha256: str
     at: datetime
-    replaces: bool = False
-    """A file of ours lay at `path` when this one was given its place, and may be replaced by it."""
+    replaces: str | None = None
+    """The SHA-256 of the file of ours that lay at `path` when this one was given its place, and goes for it."""
     unverified: bool = False
     """No length came with the file, so only the clean end of the transfer says that it is whole."""
+
+    def __post_init__(self) -> None:
+        # A state that came with a folder from elsewhere must not lead out of that folder (rule 7).
+        if not _is_inside(self.path) or not _is_inside(self.partial) or "/" in self.partial:
+            raise ValueError(f"`{self.path}` or `{self.partial}` is no place in the folder")
 
     @property
     def key(self) -> tuple[int, str]:
         """Names the file within its chunk."""
         return (self.run_id, self.index)
+
+
+def _is_inside(path: str) -> bool:
+    is_plain = bool(path) and not path.startswith("/") and "\\" not in path and "\0" not in path and path[1:2] != ":"
+    return is_plain and (".." not in path or ".." not in path.split("/"))
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -71,7 +81,8 @@ class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """What happened to one chunk on this machine.
 
     `product` is the digest of what was asked without its span. `files` are held; `arriving` are those of the order
-    under way, which replace `files` when all of them are whole.
+    under way, which replace `files` when all of them are whole; `superseded` are those that were replaced and may
+    still lie in the folder.
     """
 
     product: str
@@ -89,6 +100,7 @@ class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     order: Order | None = None
     files: tuple[FileRecord, ...] = ()
     arriving: tuple[FileRecord, ...] = ()
+    superseded: tuple[FileRecord, ...] = ()
     attempts: int = 0
     notes: tuple[str, ...] = ()
 
@@ -173,6 +185,12 @@ class Finished(_Event, frozen=True, kw_only=True, tag="finished"):
     notes: tuple[str, ...] = ()
 
 
+class Cleared(_Event, frozen=True, kw_only=True, tag="cleared"):
+    """The files that the last order replaced are out of the folder."""
+
+    chunk: str
+
+
 class Forgotten(_Event, frozen=True, kw_only=True, tag="forgotten"):
     """The order is gone at the service, or given up; the chunk needs a new one."""
 
@@ -193,7 +211,8 @@ class Synced(_Event, frozen=True, kw_only=True, tag="synced"):
     """A sync came to its end."""
 
 
-Event: TypeAlias = Started | Ordering | Ordered | Running | Ended | Arrived | Finished | Forgotten | Moved | Synced
+ChunkEvent: TypeAlias = Ordered | Running | Ended | Arrived | Finished | Cleared | Forgotten | Moved
+Event: TypeAlias = Started | Ordering | ChunkEvent | Synced
 
 
 def apply_event(state: State, event: Event) -> None:
@@ -212,12 +231,21 @@ def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
     order = Order(at=event.at, date_to=event.date_to, options=event.options, host=event.host, user=event.user)
     if chunk is None:
         return ChunkState(product=event.product, begin=event.begin, end=event.end, order=order, attempts=1)
-    return msgspec.structs.replace(chunk, order=order, arriving=(), attempts=chunk.attempts + 1, notes=())
+    return msgspec.structs.replace(
+        chunk, order=order, files=_known_files(chunk), arriving=(), attempts=chunk.attempts + 1, notes=()
+    )
 
 
-def _changed(
-    chunk: ChunkState, event: Ordered | Running | Ended | Arrived | Finished | Forgotten | Moved
-) -> ChunkState:
+def _known_files(chunk: ChunkState) -> tuple[FileRecord, ...]:
+    """Gives the files that stay ours when an order is dropped.
+
+    Those of a first order have their places already: they are held until another order's replace them. Those that
+    were to replace held ones still lie in `partial/`, and go.
+    """
+    return chunk.files or chunk.arriving
+
+
+def _changed(chunk: ChunkState, event: ChunkEvent) -> ChunkState:
     replace = msgspec.structs.replace
     if isinstance(event, Arrived):
         others = tuple(file for file in chunk.arriving if file.key != event.file.key)
@@ -226,8 +254,13 @@ def _changed(
         return _finished(chunk, event)
     if isinstance(event, Moved):
         return _moved(chunk, event)
+    if isinstance(event, Cleared):
+        return replace(chunk, superseded=())
     if isinstance(event, Forgotten):
-        return replace(chunk, order=None, arriving=(), outcome="expired", reason=event.reason, at=event.at)
+        files = _known_files(chunk)
+        return replace(
+            chunk, order=None, files=files, arriving=(), outcome="expired", reason=event.reason, at=event.at
+        )
     if chunk.order is None:
         return chunk
     if isinstance(event, Ordered):
@@ -252,19 +285,21 @@ def _finished(chunk: ChunkState, event: Finished) -> ChunkState:
         return chunk
     asked = {"fetched_to": chunk.order.date_to, "asked_at": chunk.order.at} if chunk.order else {}
     if event.outcome == "done":
-        return msgspec.structs.replace(chunk, files=_replaced(chunk), arriving=(), attempts=0, **asked)
+        return msgspec.structs.replace(_with_arrived_files(chunk), attempts=0, **asked)
     return msgspec.structs.replace(chunk, arriving=(), attempts=0, **asked)
 
 
-def _replaced(chunk: ChunkState) -> tuple[FileRecord, ...]:
-    """Gives the files that are held once an order is done: its own; files fetched again replace only themselves."""
+def _with_arrived_files(chunk: ChunkState) -> ChunkState:
+    """Gives the chunk once an order is done: it holds the order's files; a file fetched again replaces only itself."""
     runs = set(chunk.order.run_ids) if chunk.order else set()
     arrived = {file.key for file in chunk.arriving}
     kept = [file for file in chunk.files if file.run_id in runs and file.key not in arrived]
-    return tuple(
-        sorted(
-            (*kept, *chunk.arriving), key=lambda file: (file.run_id, file.index == META, len(file.index), file.index)
-        )
+    gone = [file for file in chunk.files if file.run_id not in runs]
+    files = sorted(
+        (*kept, *chunk.arriving), key=lambda file: (file.run_id, file.index == META, len(file.index), file.index)
+    )
+    return msgspec.structs.replace(
+        chunk, files=tuple(files), arriving=(), superseded=(*chunk.superseded, *gone)
     )
 
 
