@@ -54,9 +54,7 @@ def _write(path: Path, imported: Imported, source: str) -> int:
     manifest: dict[str, Any] = {"version": 1}
     if imported.folder is not None and not imported.folder_is_foreign:
         manifest["folder"] = escape(imported.folder)
-    settings = {
-        key: escape(value) if isinstance(value, str) else value for key, value in imported.settings.items()
-    }
+    settings = {key: escape(value) if isinstance(value, str) else value for key, value in imported.settings.items()}
     if imported.state is not None:
         settings["state"] = escape(imported.state)
     if settings:

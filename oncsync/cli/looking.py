@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 import click
 
 from oncsync.cli.options import make_project, option, print_json, project_options
@@ -23,5 +26,6 @@ def status(
     if as_json:
         print_json(answer)
     else:
-        click.echo("\n".join(describe_status(answer)))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        click.echo("\n".join(describe_status(answer, width)))
     return 0

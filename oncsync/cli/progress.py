@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from oncsync.cli.ending import say
-from oncsync.cli.wording import count, size
+from oncsync.cli.wording import count, shorten, size
 
 if TYPE_CHECKING:
     from oncsync.engine.watch import Counts, Notice, Watcher
 
 PLAIN_EVERY_SECONDS = 30.0
 SHOWN_QUIETLY = ("warning", "error")
+MOST_MESSAGE = 140
+"""Characters of a message that are shown; the log and the status have all of it."""
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def _line(notice: Notice) -> str:
     prefix = f"{notice.level}: " if notice.level in SHOWN_QUIETLY else ""
     label = f"{notice.label}: " if notice.label else ""
     if notice.event == "message":
-        return f"{prefix}ONC says: {notice.text}"
+        return f"{prefix}ONC says: {shorten(notice.text, MOST_MESSAGE)}"
     if notice.event == "retry":
         return f"{prefix}{notice.text}"
     return f"{prefix}{label}{notice.text}"

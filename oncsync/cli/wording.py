@@ -31,6 +31,11 @@ def size(number: int) -> str:
     return f"{amount:.1f} TB"
 
 
+def shorten(text: str, most: int) -> str:
+    """Cuts a text that is longer than `most` characters and shows that it was cut."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def courtesy_warning(run_threads: int) -> str | None:
     """Says why more than four orders at a time hurt everybody (R92, R93)."""
     if run_threads <= COURTESY_RUN_THREADS:
@@ -114,14 +119,17 @@ def describe_plan(plan: Plan) -> list[str]:
     return [*table(rows, right=(1,)), ", ".join([total, *filter(None, others)])]
 
 
-def describe_status(status: Status) -> list[str]:
-    """Gives the status as a table of requests, the reasons of failures below it, then the totals."""
+def describe_status(status: Status, width: int | None = None) -> list[str]:
+    """Gives the status as a table of requests, the reasons of failures below it, then the totals.
+
+    Names of requests are cut so that the table fits into `width` columns, if any.
+    """
     head = ("", "done", "empty", "failed", "pending", "files", "size")
     rows: list[Sequence[str]] = [head]
     for entry in status.entries:
         rows.append((entry.name, *[""] * 6))
         rows += [_status_row(request) for request in entry.requests]
-    lines = table(rows, right=range(1, 7))
+    lines = table(_fit(rows, width), right=range(1, 7))
     for entry in status.entries:
         for request in entry.requests:
             lines += [
@@ -135,11 +143,20 @@ def describe_status(status: Status) -> list[str]:
     return [*lines, f"{count(status.chunks, 'chunk')}: {ended}, {open_}; {held}"]
 
 
+def _fit(rows: list[Sequence[str]], width: int | None) -> list[Sequence[str]]:
+    """Cuts the first column to what the others leave of the width."""
+    if width is None:
+        return rows
+    others = sum(2 + max(len(row[column]) for row in rows) for column in range(1, len(rows[0])))
+    room = max(24, width - others - 1)
+    return [(shorten(row[0], room), *row[1:]) for row in rows]
+
+
 def _status_row(request: RequestStatus) -> Sequence[str]:
     note = " (off)" if request.is_off else " (brought by another request)" if request.same_as else ""
     span = f"{request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
     return (
-        f"  {request.request} {span}{note}",
+        f"  {span} {request.request}{note}",
         str(request.done),
         str(request.empty),
         str(request.failed),

@@ -221,10 +221,14 @@ class Run:
     # --- Words -------------------------------------------------------------------------------------------------
 
     def note(self, work: Work, messages: Iterable[str]) -> None:
-        """Keeps what the service said besides, and tells it."""
-        for message in messages:
-            work.notes.append(message)
-            self.tell("message", message, work, level="warning")
+        """Keeps what the service said besides, and tells it: restrictions one by one, the rest at once."""
+        listed = list(messages)
+        work.notes.extend(listed)
+        restrictions = [message for message in listed if "restrict" in message.casefold()]
+        rest = [message for message in listed if message not in restrictions]
+        for text in (*restrictions, "; ".join(rest)):
+            if text:
+                self.tell("message", text, work, level="warning")
 
     def tell(self, event: str, text: str, work: Work | None = None, *, level: Level = "info") -> None:
         """Tells whoever looks on."""

@@ -2,7 +2,7 @@
 
 Recording an event appends one line, whatever the size of the state. A line ends with the CRC of what stands before it,
 so a torn or damaged tail is noticed and dropped. The snapshot names its generation; a journal of an older generation is
-already part of it.
+already part of it. A journal names its format too, so that an older oncsync does not take a newer one's for damaged.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class _Version(msgspec.Struct):
     version: int
 
 
+class _Header(msgspec.Struct):
+    version: int
+    generation: int
+
+
 class StateStore:
     """The state of one folder, with one writer. Reads at once; writes only after `open_journal`."""
 
@@ -42,11 +47,15 @@ class StateStore:
         """
         self.path = path
         self.journal_path = path.with_suffix(".journal")
+        # In this order: a journal that a running sync starts after its snapshot never meets the snapshot before.
+        content = _read(self.journal_path) or b""
         self.state = _read_snapshot(path)
         self._notice = notice
         self._journal: int | None = None
         self._recorded = 0
-        self._whole_bytes = self._replay()
+        self._is_torn = False
+        self._is_damaged = False
+        self._whole_bytes = self._replay(content) if content else 0
 
     @property
     def recorded(self) -> int:
@@ -54,9 +63,15 @@ class StateStore:
         return self._recorded
 
     def open_journal(self) -> None:
-        """Makes the journal ready for new events: cuts a torn tail off, starts a new one after a snapshot."""
+        """Makes the journal ready for new events: cuts a torn tail off, starts a new one after a snapshot.
+
+        A journal whose first line is damaged is kept beside it for a person to look at.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._is_damaged:
+                self.journal_path.replace(self.journal_path.with_name(f"{self.journal_path.name}.damaged"))
+                self._is_damaged = False
             if self._whole_bytes == 0:
                 write_atomic(self.journal_path, _header(self.state.generation))
                 self._whole_bytes = len(_header(self.state.generation))
@@ -66,21 +81,35 @@ class StateStore:
             raise folder_error(self.journal_path, error) from error
 
     def record(self, event: Event) -> None:
-        """Appends one event to the journal, then applies it. Raises `FolderError` when it cannot be written."""
+        """Appends one event to the journal, then applies it.
+
+        Raises `FolderError` when it cannot be written; journal and state are then as they were before.
+        """
         if self._journal is None:
             raise RuntimeError("The journal is not open")
         line = _line(_encode_event(event))
         try:
+            if self._is_torn:
+                self._cut_tail(self._journal)
+            self._is_torn = True
             _write_all(self._journal, line)
             if isinstance(event, _DURABLE):
                 os.fsync(self._journal)
+            self._is_torn = False
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._journal, self._whole_bytes)
             raise folder_error(self.journal_path, error) from error
+        finally:
+            if self._is_torn:  # an interrupt ends here as well
+                with contextlib.suppress(OSError):
+                    self._cut_tail(self._journal)
         self._whole_bytes += len(line)
         self._recorded += 1
         apply_event(self.state, event)
+
+    def _cut_tail(self, journal: int) -> None:
+        """Takes off what was written of an event that could not be recorded."""
+        os.ftruncate(journal, self._whole_bytes)
+        self._is_torn = False
 
     def snapshot(self) -> None:
         """Writes the whole state and starts an empty journal. A kill between the two loses nothing."""
@@ -92,8 +121,8 @@ class StateStore:
             raise
         was_open = self._journal is not None
         self.close()
-        write_atomic(self.journal_path, _header(self.state.generation))
-        self._whole_bytes, self._recorded = len(_header(self.state.generation)), 0
+        # The journal that lies there is part of the snapshot now: whatever fails next, nothing may be added to it.
+        self._whole_bytes, self._recorded = 0, 0
         if was_open:
             self.open_journal()
 
@@ -102,27 +131,30 @@ class StateStore:
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
+            self._is_torn = False
 
-    def _replay(self) -> int:
-        """Applies the journal to the snapshot; gives how many of its bytes are whole."""
-        try:
-            content = self.journal_path.read_bytes()
-        except FileNotFoundError:
+    def _replay(self, content: bytes) -> int:
+        """Applies a journal to the snapshot; gives how many of its bytes are whole."""
+        name = self.journal_path.name
+        first, *lines = content.splitlines(keepends=True)
+        header = _read_header(first, name)
+        if header is None:
+            self._is_damaged = True
+            self._notice(f"`{name}` begins with a damaged line, and {len(content)} bytes of it were not read")
             return 0
-        except OSError as error:
-            raise folder_error(self.journal_path, error) from error
-        header, newline, rest = content.partition(b"\n")
-        generation = _generation(header + newline)
-        if generation is None or generation < self.state.generation:
+        if header.generation < self.state.generation:
             return 0
-        whole = len(header) + 1
-        for line in rest.splitlines(keepends=True):
-            event = _read_line(line)
+        self.state.generation = header.generation
+        whole = len(first)
+        for line in lines:
+            event = _read_event(line, name)
             if event is None:
-                torn = len(content) - whole
-                self._notice(f"The last {torn} bytes of `{self.journal_path.name}` were not whole and were dropped")
+                self._notice(f"The last {len(content) - whole} bytes of `{name}` were not whole and were dropped")
                 break
-            apply_event(self.state, event)
+            try:
+                apply_event(self.state, event)
+            except ValueError as error:
+                raise _unreadable(name, error) from None
             self._recorded += 1
             whole += len(line)
         return whole
@@ -139,54 +171,72 @@ def parse_state(content: bytes, name: str) -> State:
     try:
         version = msgspec.json.decode(content, type=_Version).version
         if version > STATE_VERSION:
-            raise InputError(
-                f"`{name}` has format version {version}; this oncsync reads up to {STATE_VERSION}",
-                hint="install a newer oncsync",
-            )
+            raise _newer(name, version)
         return msgspec.json.decode(content, type=State)
-    except msgspec.DecodeError as error:
-        raise InputError(
-            f"`{name}` is not a state document of oncsync: {error}",
-            hint="nothing was changed; put a copy from a backup in its place, or move it away to start anew",
-        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, reason: Exception) -> InputError:
+    return InputError(
+        f"`{name}` is not a state document of oncsync: {reason}",
+        hint="nothing was changed; put a copy from a backup in its place, or move it away to start anew",
+    )
+
+
+def _newer(name: str, version: int) -> InputError:
+    return InputError(
+        f"`{name}` has format version {version}; this oncsync reads up to {STATE_VERSION}",
+        hint="install a newer oncsync",
+    )
 
 
 def _read_snapshot(path: Path) -> State:
+    content = _read(path)
+    return State() if content is None else parse_state(content, path.name)
+
+
+def _read(path: Path) -> bytes | None:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return State()
+        return None
     except OSError as error:
-        raise folder_error(path, error) from error
-    return parse_state(content, path.name)
+        raise folder_error(path, error, verb="read") from error
 
 
 def _line(body: bytes) -> bytes:
     return body[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(body[:-1])
 
 
-def _read_line(line: bytes) -> Event | None:
-    """Gives the event of a whole line, None for a torn or damaged one."""
+def _body(line: bytes) -> bytes | None:
+    """Gives what stands in a whole line, None for a torn or damaged one."""
     body, tail = line[: -_CRC_TAIL - 1], line[-_CRC_TAIL - 1 :]
-    if not line.endswith(b"\n") or tail != b',"crc":"%08x"}\n' % zlib.crc32(body):
-        return None
+    return body + b"}" if tail == b',"crc":"%08x"}\n' % zlib.crc32(body) else None
+
+
+def _read_event(line: bytes, name: str) -> Event | None:
+    """Gives the event of a whole line, None for a torn one; raises `InputError` for one of another format."""
+    body = _body(line)
     try:
-        event: Event = _decode_event(body + b"}")
-        return event
-    except msgspec.DecodeError:
-        return None
+        return None if body is None else _decode_event(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(name, error) from None
 
 
 def _header(generation: int) -> bytes:
-    return _line(msgspec.json.encode({"generation": generation}))
+    return _line(msgspec.json.encode(_Header(STATE_VERSION, generation)))
 
 
-def _generation(line: bytes) -> int | None:
-    body, tail = line[: -_CRC_TAIL - 1], line[-_CRC_TAIL - 1 :]
-    if tail != b',"crc":"%08x"}\n' % zlib.crc32(body):
-        return None
-    generation = msgspec.json.decode(body + b"}").get("generation")
-    return generation if isinstance(generation, int) else None
+def _read_header(line: bytes, name: str) -> _Header | None:
+    body = _body(line)
+    try:
+        version = 0 if body is None else msgspec.json.decode(body, type=_Version).version
+        if version > STATE_VERSION:
+            raise _newer(name, version)
+        return None if body is None else msgspec.json.decode(body, type=_Header)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(name, error) from None
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -117,9 +117,9 @@ def _pages(order: Order, measured: Measured, stem: str) -> list[ProductFile]:
     """Gives one file, or for plots one file for every few sensors, the second named `_2` and so on."""
     extension = order.product.extension
     count = len(measured.sensors)
-    plotted = extension == "png" and measured.parts[-1].end - measured.parts[0].begin >= _SHORT
-    per_page = PANELS_PER_PLOT if plotted or extension == "png" else count
-    pages = -(-count // per_page) if plotted else 1
+    per_page = PANELS_PER_PLOT if extension == "png" else count
+    is_long = measured.parts[-1].end - measured.parts[0].begin >= _SHORT
+    pages = -(-count // per_page) if is_long else 1
     files = []
     for page in range(pages):
         shown = replace(measured, sensors=measured.sensors[page * per_page : (page + 1) * per_page])
