@@ -26,7 +26,7 @@ def find_token(url: str, *, token_file: Path | None = None, environment: Mapping
     """Gives the token for the service at `url`, from the first source that has one.
 
     Sources, in order: `--token-file`, `ONC_TOKEN`, `.netrc`, the credential store. Raises `TokenError` when there is
-    none, `InputError` when the named file cannot be read.
+    none, `InputError` when the named file cannot be read or is empty.
     """
     variables = os.environ if environment is None else environment
     host = urlsplit(url).hostname or ""
@@ -50,20 +50,25 @@ def may_send_to(host: str) -> bool:
 
 
 def _read_token_file(path: Path) -> str:
+    """Reads the file a person named; one that holds nothing is a mistake and never means "look elsewhere"."""
     try:
-        return path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"Cannot read the token file `{path}`: {reason}") from None
+    if not text:
+        raise InputError(f"The token file `{path}` is empty", hint=TOKEN_HINT)
+    return text
 
 
 def _from_netrc(host: str, variables: Mapping[str, str]) -> str | None:
+    """Gives the password of a host; the entry named `default` is bound to no host and is none."""
     named = variables.get("NETRC")
-    path = Path(named) if named else Path.home() / ".netrc"
     try:
-        entry = netrc.netrc(path).authenticators(host)
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        hosts = netrc.netrc(Path(named) if named else Path.home() / ".netrc").hosts
+    except (OSError, RuntimeError, netrc.NetrcParseError, UnicodeDecodeError):
         return None
+    entry = next((entry for name, entry in hosts.items() if name.lower() == host and name != "default"), None)
     return entry[2].strip() if entry and entry[2] else None
 
 
@@ -78,13 +83,19 @@ def store_path() -> Path:
 
 
 def stored_token(host: str) -> str | None:
-    """Gives the token stored for a host, None when there is none."""
+    """Gives the token stored for a host, None when there is none; raises `TokenError` for a store that leaks."""
+    return _ring_token(host.lower()) or _read_store().get(host.lower())
+
+
+def _ring_token(host: str) -> str | None:
+    """Gives what the keyring holds; one that is locked or out of order holds nothing."""
     ring = _keyring()
-    if ring is not None:
-        found = ring.get_password(KEYRING_SERVICE, host)
-        if found:
-            return str(found)
-    return _read_store().get(host)
+    if ring is None:
+        return None
+    try:
+        return ring.get_password(KEYRING_SERVICE, host)
+    except Exception:  # noqa: BLE001  every system's keyring fails in its own way, and it is optional
+        return None
 
 
 def store_token(host: str, text: str) -> str:
@@ -92,11 +103,13 @@ def store_token(host: str, text: str) -> str:
     token = Token(text)
     ring = _keyring()
     if ring is not None:
-        ring.set_password(KEYRING_SERVICE, host, token.reveal())
-        return "the system's keyring"
+        try:
+            ring.set_password(KEYRING_SERVICE, host.lower(), token.reveal())
+            return "the system's keyring"
+        except Exception:  # noqa: BLE001, S110  the file below takes its place, and the caller says where the token is
+            pass
     path = store_path()
-    tokens = _read_store() | {host: token.reveal()}
-    write_atomic(path, json.dumps(tokens, indent=1).encode() + b"\n", mode=0o600)
+    _write_store(_read_store() | {host.lower(): token.reveal()})
     return f"`{path}`, which only you can read"
 
 
@@ -104,14 +117,18 @@ def forget_token(host: str) -> bool:
     """Removes the token stored for a host; says whether there was one."""
     ring = _keyring()
     had = False
-    if ring is not None and ring.get_password(KEYRING_SERVICE, host):
-        ring.delete_password(KEYRING_SERVICE, host)
+    if ring is not None and _ring_token(host.lower()):
+        ring.delete_password(KEYRING_SERVICE, host.lower())
         had = True
     tokens = _read_store()
-    if tokens.pop(host, None) is not None:
-        write_atomic(store_path(), json.dumps(tokens, indent=1).encode() + b"\n", mode=0o600)
+    if tokens.pop(host.lower(), None) is not None:
+        _write_store(tokens)
         had = True
     return had
+
+
+def _write_store(tokens: Mapping[str, str]) -> None:
+    write_atomic(store_path(), json.dumps(tokens, indent=1).encode() + b"\n", mode=0o600)
 
 
 def _read_store() -> dict[str, str]:

@@ -43,9 +43,18 @@ class OncsyncError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), dict(self.__dict__)))
+
     def render(self) -> str:
         """Gives the text for a terminal: the message and, after a blank line, the hint."""
         return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+
+def _rebuild(kind: type[OncsyncError], members: dict[str, object]) -> OncsyncError:
+    error = kind.__new__(kind, members["message"])
+    error.__dict__.update(members)
+    return error
 
 
 class InputError(OncsyncError):
@@ -117,15 +126,6 @@ class ServiceError(OncsyncError):
         self.text = text
         self.parameter = parameter
         self.retry_after = retry_after
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), dict(self.__dict__)))
-
-
-def _rebuild(kind: type[ServiceError], members: dict[str, object]) -> ServiceError:
-    error = kind(str(members["message"]))
-    error.__dict__.update(members)
-    return error
 
 
 class RefusedError(ServiceError):

@@ -26,7 +26,7 @@ def read_locks(path: Path, folder: Path) -> Lock | None:
     if lock is None or all(entry.relative is None for entry in lock.entries):
         return lock
     relative = read_lock(folder / OWN_FOLDER / RELATIVE_LOCK)
-    held = {entry.key: entry for entry in relative.entries} if relative else {}
+    held = {entry.key: entry for entry in relative.entries} if relative and relative.server == lock.server else {}
 
     def whole(entry: LockEntry) -> LockEntry:
         other = held.get(entry.key)

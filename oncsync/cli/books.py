@@ -72,7 +72,7 @@ def _write(path: Path, imported: Imported, source: str) -> int:
 def _append(path: Path, imported: Imported) -> int:
     """Adds the rows whose names the manifest does not have; gives how many."""
     from oncsync.manifest import load_manifest
-    from oncsync.manifest.edit import replace_requests
+    from oncsync.manifest import append_requests
 
     present = load_manifest(path).requests
     names = {request.name for request in present}
@@ -80,7 +80,7 @@ def _append(path: Path, imported: Imported) -> int:
     for request in imported.requests:
         if request.name in names:
             say(f"note: the manifest has a row `{request.name}` already; it was left as it is")
-    replace_requests(path, [*present, *new])
+    append_requests(path, new)
     return len(new)
 
 

@@ -41,10 +41,11 @@ class EventLog:
             "level": notice.level,
             "event": notice.event,
             "chunk": notice.chunk,
-            "about": notice.label,
+            "about": notice.label and self._redact(notice.label),
             "text": self._redact(notice.text),
         }
         line = json.dumps({key: value for key, value in members.items() if value is not None}, ensure_ascii=False)
+        line = line.encode("utf-8", "backslashreplace").decode("utf-8")
         if self._handler is not None:
             self._handler.emit(logging.LogRecord("oncsync", logging.INFO, "", 0, line, None, None))
 

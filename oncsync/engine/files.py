@@ -3,88 +3,176 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
 
 from oncsync.atomic import folder_error
+from oncsync.engine.disk import (
+    file_digest,
+    file_size,
+    is_beginning,
+    is_same_file,
+    remove_empty_folders,
+    remove_quietly,
+    rename_over,
+    rename_to_free_place,
+)
 from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER
-from oncsync.engine.placement import WantedChunk, assign_paths, marked_path, plain_path
-from oncsync.errors import FolderError
-from oncsync.state import FileRecord, Moved, StateStore
+from oncsync.engine.placement import FileKey, WantedChunk, assign_paths, candidate_paths, marked_path
+from oncsync.naming import fold, with_mark
+from oncsync.state import Cleared, FileRecord, Moved, StateStore
+
+Owner: TypeAlias = tuple[str, FileKey]
+"""A file of ours: the chunk's id and the file's key."""
+
+
+class _Move(NamedTuple):
+    owner: Owner
+    file: FileRecord
+    path: str
 
 
 class Shelves:
     """The files of one folder: who has which path, and the renames that bring them there."""
 
-    def __init__(self, folder: Path, store: StateStore, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: StateStore,
+        now: Callable[[], datetime],
+        *,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.folder = folder
-        self._now = now
         self.partial = folder / OWN_FOLDER / PARTIAL_FOLDER
         self._store = store
-        self._owners = {
-            file.path.casefold(): (chunk, file.key)
+        self._now = now
+        self._warn = warn
+        self._owners: dict[str, Owner] = {
+            fold(file.path): (chunk, file.key)
             for chunk, state in store.state.chunks.items()
-            for file in (*state.files, *state.arriving)
+            for file in (*state.superseded, *state.files, *state.arriving)
         }
 
-    def choose_path(self, wanted: WantedChunk, raw_name: str | None, key: tuple[int, str]) -> tuple[str, bool]:
-        """Gives a path for a file that has just arrived, and whether it replaces one of ours there.
+    # --- A file arrives ----------------------------------------------------------------------------------------
 
-        It is provisional where names collide: `settle` gives the final names, which depend on the lock alone.
+    def choose_path(self, wanted: WantedChunk, raw_name: str | None, key: FileKey) -> tuple[str, str | None]:
+        """Gives a path for a file that has just arrived, and the SHA-256 of the file of ours that goes for it.
+
+        The path is provisional where names collide: `settle` gives the final names, which depend on the lock alone.
         """
-        chunk = wanted.chunk.id
-        plain = plain_path(wanted.directory, raw_name, chunk, key[1])
-        for path in (
-            plain,
-            *(marked_path(plain, mark) for mark in (chunk, f"{chunk}-{key[1]}", f"{chunk}-{key[0]}-{key[1]}")),
-        ):
-            owner = self._owners.get(path.casefold())
-            if owner == (chunk, key) or (owner is None and not self._is_taken(path)):
+        mine = (wanted.chunk.id, key)
+        for path in candidate_paths(wanted, raw_name, key):
+            owner = self._owners.get(fold(path))
+            if owner == mine or (owner is not None and self._is_replaced(wanted.chunk.id, owner)):
                 break
-            if owner is not None and owner[0] == chunk and self._is_replaced(chunk, owner[1]):
+            if owner is None and not self._is_there(path):
                 break
-        replaces = owner is not None and self._is_taken(path)
-        self._owners[path.casefold()] = (chunk, key)
+        replaces = self._digest_of(owner, path) if owner is not None and self._is_there(path) else None
+        self._owners[fold(path)] = mine
         return path, replaces
 
-    def _is_replaced(self, chunk: str, key: tuple[int, str]) -> bool:
+    def _is_replaced(self, chunk: str, owner: Owner) -> bool:
         """Whether a path belongs to a file of an earlier order of the same chunk, which the new one replaces."""
+        if owner[0] != chunk:
+            return False
         state = self._store.state.chunks[chunk]
         runs = state.order.run_ids if state.order else ()
-        return key[0] not in runs and all(file.key != key for file in state.arriving)
+        return owner[1][0] not in runs and all(file.key != owner[1] for file in state.arriving)
 
-    def _is_taken(self, path: str) -> bool:
+    def _digest_of(self, owner: Owner, path: str) -> str | None:
+        """Gives the digest of what a chunk has at a path according to the state."""
+        state = self._store.state.chunks[owner[0]]
+        for file in (*state.files, *state.arriving, *state.superseded):
+            if file.key == owner[1] and fold(file.path) == fold(path):
+                return file.sha256
+        return None
+
+    def _is_there(self, path: str) -> bool:
         return os.path.lexists(self.folder / path)
 
     def put(self, chunk: str, file: FileRecord) -> None:
         """Moves a whole file from `partial/` to its place, if it is still in `partial/`.
 
-        Where a file that is not ours has come to lie there in the meantime, ours takes a name with a mark.
+        The file of ours that it replaces goes. Where a file that is not ours has come to lie there in the meantime,
+        ours takes a name with a mark.
         """
-        source = self.partial / file.partial
-        if not source.exists():
+        source, target = self.partial / file.partial, self.folder / file.path
+        if not os.path.lexists(source) or rename_to_free_place(source, target):
             return
-        if file.replaces:
-            self._rename(source, self.folder / file.path)
-        elif not self._rename_to_free_place(source, self.folder / file.path):
-            path = marked_path(file.path, f"{chunk}-{file.run_id}-{file.index}")
-            moved = Moved(at=self._now(), chunk=chunk, run_id=file.run_id, index=file.index, path=path)
-            self._store.record(moved)
-            self._owners[path.casefold()] = (chunk, file.key)
-            self._rename_to_free_place(source, self.folder / path)
+        if file.replaces is not None and target.is_file():
+            self._save_changes(target, source, file.replaces)
+            rename_over(source, target)
+            return
+        path = self._free_mark(chunk, file)
+        self._record_move((chunk, file.key), file, path)
+        self._warn(f"`{file.path}` is not a file of ours; what belongs there is now `{path}`")
+        self.put(chunk, msgspec.structs.replace(file, path=path, replaces=None))
+
+    def _save_changes(self, target: Path, source: Path, digest: str) -> None:
+        """Sets a file of ours aside that someone changed, unless it only lacks its end and holds nothing new."""
+        if file_digest(target) == digest or is_beginning(target, source):
+            return
+        names = (with_mark(target.name, f"changed-{number}") for number in count(1))
+        aside = next(path for name in names if not os.path.lexists(path := target.with_name(name)))
+        rename_over(target, aside)
+        self._warn(f"`{target.name}` was changed here; your version is now `{aside.name}`, beside the new one")
+
+    def _free_mark(self, chunk: str, file: FileRecord) -> str:
+        """Gives a path with a mark at which nothing lies and that no file of ours has."""
+        marks = (f"{chunk}-{file.run_id}-{file.index}-{number}" for number in count(1))
+        paths = (marked_path(file.path, mark) for mark in marks)
+        return next(path for path in paths if fold(path) not in self._owners and not self._is_there(path))
+
+    def _record_move(self, owner: Owner, file: FileRecord, path: str) -> None:
+        self._store.record(Moved(at=self._now(), chunk=owner[0], run_id=file.run_id, index=file.index, path=path))
+        if self._owners.get(fold(file.path)) == owner:
+            del self._owners[fold(file.path)]
+        self._owners[fold(path)] = owner
+
+    def is_whole(self, file: FileRecord) -> bool:
+        """Whether the bytes of a file lie where they should, in its place or still in `partial/`."""
+        return any(file_size(path) == file.bytes for path in (self.folder / file.path, self.partial / file.partial))
+
+    # --- A chunk is done ---------------------------------------------------------------------------------------
+
+    def replace_held(self, chunk: str, old: Iterable[FileRecord] = ()) -> None:
+        """After a chunk is done: puts its files in place and removes those of ours that it no longer has.
+
+        A file that was changed since it arrived is left alone; from now on it is not ours.
+        """
+        state = self._store.state.chunks[chunk]
+        for file in state.files:
+            self.put(chunk, file)
+        held = {file.key for file in state.files}
+        for file in dict.fromkeys((*state.superseded, *old)):
+            if file.key not in held and self._owners.get(fold(file.path)) in (None, (chunk, file.key)):
+                self._remove_unchanged(file)
+        if state.superseded:
+            self._store.record(Cleared(at=self._now(), chunk=chunk))
+
+    def _remove_unchanged(self, file: FileRecord) -> None:
+        self._owners.pop(fold(file.path), None)
+        place = self.folder / file.path
+        if file_size(place) == file.bytes and file_digest(place) == file.sha256:
+            remove_quietly(place)
+            remove_empty_folders(place.parent, self.folder)
 
     def recover(self) -> None:
         """Ends the renames that a kill interrupted, and removes leftovers of transfers that never became whole."""
-        expected = set()
+        expected: set[str] = set()
         for chunk, state in list(self._store.state.chunks.items()):
-            for file in state.files:
-                expected.add(file.partial)
+            expected.update(file.partial for file in (*state.files, *state.arriving))
+            if state.superseded:
+                self.replace_held(chunk)
+            for file in state.files or state.arriving:
                 self.put(chunk, file)
-            for file in state.arriving:
-                expected.add(file.partial)
-                if not state.files:
-                    self.put(chunk, file)
         for leftover in self._partials():
             if leftover.name not in expected:
                 remove_quietly(leftover)
@@ -95,129 +183,79 @@ class Shelves:
         except OSError:
             return []
 
-    def is_whole(self, file: FileRecord) -> bool:
-        """Whether the bytes of a file lie where they should, in its place or still in `partial/`."""
-        return any(_size(path) == file.bytes for path in (self.folder / file.path, self.partial / file.partial))
-
-    def replace_held(self, chunk: str, old: Iterable[FileRecord]) -> None:
-        """After a chunk is done: puts its files in place and removes those of ours that it no longer has."""
-        state = self._store.state.chunks[chunk]
-        kept = {file.path.casefold() for file in state.files}
-        for file in state.files:
-            self.put(chunk, file)
-        for file in old:
-            is_unchanged = _size(self.folder / file.path) == file.bytes
-            if file.path.casefold() not in kept and is_unchanged:
-                remove_quietly(self.folder / file.path)
-                self._owners.pop(file.path.casefold(), None)
+    # --- The final names ---------------------------------------------------------------------------------------
 
     def settle(self, chunks: Iterable[WantedChunk], warn: Callable[[str], None]) -> int:
         """Renames held files to the names that the lock gives them; says how many moved.
 
-        Files that carry a mark go first, so that a plain name is free when its owner comes.
+        A file waits until the one that lies in its place has moved; where files wait for each other in a circle, one
+        of them makes room. A file that someone changed stays where it is.
         """
-        files = [
-            (wanted, file)
-            for wanted in chunks
-            if wanted.chunk.id in self._store.state.chunks
-            for file in self._store.state.chunks[wanted.chunk.id].files
-        ]
-        final = assign_paths(files)
-        moves = [
-            (wanted, file, final[(wanted.chunk.id, file.key)])
-            for wanted, file in files
-            if final[(wanted.chunk.id, file.key)] != file.path
-        ]
+        waiting = self._plan_moves(chunks)
         moved = 0
-        for wanted, file, path in sorted(moves, key=lambda move: "~" not in move[2].rpartition("/")[2]):
-            moved += self._move(wanted, file, path, warn)
+        while waiting:
+            ready = [move for move in waiting.values() if self._is_free_for(move)]
+            for move in ready:
+                moved += self._move(move)
+                del waiting[move.owner]
+            if not ready and not self._make_room(waiting):
+                for move in waiting.values():
+                    warn(f"`{move.path}` is taken by a file that is not ours; `{move.file.path}` stays where it is")
+                break
         return moved
 
-    def _move(
-        self,
-        wanted: WantedChunk,
-        file: FileRecord,
-        path: str,
-        warn: Callable[[str], None],
-    ) -> bool:
-        source, target = self.folder / file.path, self.folder / path
-        chunk = wanted.chunk.id
-        if _size(source) != file.bytes:
-            return False
-        if os.path.lexists(target) and not _is_same_place(source, target):
-            path = marked_path(path, chunk)
-            target = self.folder / path
-            if path == file.path:
-                return False
-            if os.path.lexists(target):
-                warn(f"`{path}` is taken by a file that is not ours; `{file.path}` stays where it is")
-                return False
-        # The bytes pass through `partial/`, so that a kill between any two steps leaves them where recovery looks.
-        self._rename(source, self.partial / file.partial)
-        self._store.record(Moved(at=self._now(), chunk=chunk, run_id=file.run_id, index=file.index, path=path))
-        self._rename(self.partial / file.partial, target)
-        self._owners.pop(file.path.casefold(), None)
-        self._owners[path.casefold()] = (chunk, file.key)
-        remove_empty_folders(source.parent, self.folder)
-        return True
+    def _plan_moves(self, chunks: Iterable[WantedChunk]) -> dict[Owner, _Move]:
+        known = self._store.state.chunks
+        files = [(one, file) for one in chunks if one.chunk.id in known for file in known[one.chunk.id].files]
+        while True:
+            owners = {(one.chunk.id, file.key) for one, file in files}
+            final = assign_paths(files, partial(self._is_taken, movable=owners))
+            moves = [
+                _Move(owner, file, final[owner])
+                for owner, file in (((one.chunk.id, file.key), file) for one, file in files)
+                if final[owner] != file.path
+            ]
+            changed = {
+                move.owner for move in moves if file_size(self.folder / move.file.path) not in (-1, move.file.bytes)
+            }
+            if not changed:
+                return {move.owner: move for move in moves}
+            files = [(one, file) for one, file in files if (one.chunk.id, file.key) not in changed]
 
-    def _rename_to_free_place(self, source: Path, target: Path) -> bool:
-        """Moves a file unless something lies at `target`; says whether it lies there now."""
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(source, target)
-            except FileExistsError:
-                if not _is_same_place(source, target):
-                    return False
-            except OSError:  # a file system without hard links
-                if os.path.lexists(target):
-                    return False
-                source.replace(target)
+    def _is_taken(self, path: str, movable: Collection[Owner]) -> bool:
+        """Whether a path is out of reach: a file that is not ours lies there, or one of ours that stays."""
+        owner = self._owners.get(fold(path))
+        return self._is_there(path) if owner is None else owner not in movable
+
+    def _is_free_for(self, move: _Move) -> bool:
+        source, target = self.folder / move.file.path, self.folder / move.path
+        return not os.path.lexists(target) or is_same_file(source, target)
+
+    def _make_room(self, waiting: dict[Owner, _Move]) -> bool:
+        """Moves one file of a circle out of the way; says whether there was a circle."""
+        for move in waiting.values():
+            blocking = waiting.get(self._owners.get(fold(move.path), ("", (0, ""))))
+            if blocking is not None and blocking is not move:
+                path = self._free_mark(blocking.owner[0], blocking.file)
+                self._move(blocking._replace(path=path))
+                moved = msgspec.structs.replace(blocking.file, path=path, replaces=None)
+                waiting[blocking.owner] = blocking._replace(file=moved)
                 return True
-            source.unlink()
-        except OSError as error:
-            raise folder_error(target, error) from error
-        return True
-
-    def _rename(self, source: Path, target: Path) -> None:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-        except OSError as error:
-            raise folder_error(target, error) from error
-
-
-def remove_quietly(path: Path) -> None:
-    """Removes a file of ours; one that cannot be removed now is removed another time."""
-    try:
-        path.unlink()
-    except OSError:
-        pass
-
-
-def remove_empty_folders(directory: Path, top: Path) -> None:
-    """Removes folders that a move left empty, up to but not including `top`."""
-    while directory != top and top in directory.parents:
-        try:
-            directory.rmdir()
-        except OSError:
-            return
-        directory = directory.parent
-
-
-def _is_same_place(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
         return False
 
+    def _move(self, move: _Move) -> bool:
+        """Moves a file; one that is not there only changes its path in the state.
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+        The bytes pass through `partial/`, so that a kill between any two steps leaves them where recovery looks.
+        """
+        source = self.folder / move.file.path
+        is_there = os.path.lexists(source)
+        if is_there:
+            rename_over(source, self.partial / move.file.partial)
+        self._record_move(move.owner, move.file, move.path)
+        self.put(move.owner[0], msgspec.structs.replace(move.file, path=move.path, replaces=None))
+        remove_empty_folders(source.parent, self.folder)
+        return is_there
 
 
 def check_writable(folder: Path) -> None:
@@ -228,5 +266,4 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         remove_quietly(probe)
-        error_here = folder_error(folder, error)
-        raise FolderError(error_here.message, hint=error_here.hint) from error
+        raise folder_error(folder, error) from error

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from types import TracebackType
 import msgspec
 
 from oncsync.atomic import folder_error, write_if_changed
+from oncsync.engine.disk import file_size
 from oncsync.engine.slots import is_process_alive
 from oncsync.errors import FolderBusyError, FolderError
 from oncsync.state import FileRecord, State
@@ -39,10 +40,10 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 def prepare_folder(folder: Path) -> None:
     """Makes the folder and what oncsync keeps in it; raises `FolderError` when that is not possible."""
-    if folder.exists() and not folder.is_dir():
-        raise FolderError(f"`{folder}` is a file, not a folder", hint="choose another `folder`")
     own = folder / OWN_FOLDER
     try:
+        if folder.exists() and not folder.is_dir():
+            raise FolderError(f"`{folder}` is a file, not a folder", hint="choose another `folder`")
         (own / PARTIAL_FOLDER).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise folder_error(folder, error) from error
@@ -83,12 +84,13 @@ class FolderLock:
                 raise folder_error(self._path, error) from error
             try:
                 portalocker.lock(stream, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-                holder = self._other_holder()
-                if holder is None:
-                    break
-                portalocker.unlock(stream)
-            except portalocker.exceptions.LockException:
-                holder = self._read_holder()
+                holder, is_held = self._other_holder(), False
+            except portalocker.exceptions.AlreadyLocked:
+                holder, is_held = self._read_holder(), True
+            except portalocker.exceptions.LockException:  # a file system without locks
+                holder, is_held = self._other_holder(), False
+            if holder is None and not is_held:
+                break
             stream.close()
             if waited >= self._patience:
                 raise _busy(self._folder, holder)
@@ -173,22 +175,34 @@ def current_user() -> str:
 
 
 def missing_files(folder: Path, state: State) -> set[tuple[str, tuple[int, str]]]:
-    """Gives chunk id and file key of every held file that is not in the folder in the size that was recorded."""
+    """Gives chunk id and file key of every held file that is not in the folder in the size that was recorded.
+
+    Raises `FolderError` when a directory is there but cannot be read: that is no reason to fetch its files again.
+    """
     by_directory: dict[str, list[tuple[str, FileRecord]]] = defaultdict(list)
     for chunk, chunk_state in state.chunks.items():
         for file in chunk_state.files:
             by_directory[file.path.rpartition("/")[0]].append((chunk, file))
     missing: set[tuple[str, tuple[int, str]]] = set()
     for directory, files in by_directory.items():
-        sizes = _sizes(folder / directory, (file.path.rpartition("/")[2] for _, file in files))
-        missing |= {(chunk, file.key) for chunk, file in files if sizes.get(file.path.rpartition("/")[2]) != file.bytes}
+        sizes = _sizes(folder / directory)
+        for chunk, file in files:
+            size = sizes.get(file.path.rpartition("/")[2])
+            if size != file.bytes and file_size(folder / file.path) != file.bytes:
+                missing.add((chunk, file.key))
     return missing
 
 
-def _sizes(directory: Path, names: Iterable[str]) -> dict[str, int]:
-    wanted = set(names)
+def _sizes(directory: Path) -> dict[str, int]:
+    """Gives the sizes of the plain files of a directory by name; none when there is no such directory."""
+    sizes: dict[str, int] = {}
     try:
         with os.scandir(directory) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.name in wanted}
-    except OSError:
-        return {}
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise folder_error(directory, error, verb="read") from error
+    return sizes

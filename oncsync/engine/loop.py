@@ -77,14 +77,15 @@ class Loop:
         """Forgets the timers and reacts to calls under way for so long, then lets the threads end."""
         self._timers.clear()
         until = time.monotonic() + seconds
-        while any(self._active.values()) and (left := until - time.monotonic()) > 0:
-            try:
+        try:
+            while any(self._active.values()) and (left := until - time.monotonic()) > 0:
                 self._take(self._answers.get(timeout=left))
-            except queue.Empty:
-                break
-        for pool, size in self._sizes.items():
-            for _ in range(size):
-                self._calls[pool].put(None)
+        except queue.Empty:
+            pass
+        finally:
+            for pool, size in self._sizes.items():
+                for _ in range(size):
+                    self._calls[pool].put(None)
 
     def _take(self, answered: tuple[str, Callable[[Any], None], Any]) -> None:
         pool, react, answer = answered

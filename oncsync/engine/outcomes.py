@@ -13,8 +13,10 @@ from oncsync.state import Outcome
 
 NO_DATA_CODE = 33
 FUTURE_CODE = 25
+"""The service took the span for the future: no data now, never the last word on a span that has begun."""
+UNKNOWN_CODE = 127
 MISSING_OPTION_CODE = 128
-WRONG_OPTION_CODES = (127, 129)
+WRONG_OPTION_CODES = (UNKNOWN_CODE, 129)
 NOT_THEN_TEXT = "not during the provided time range"
 
 Verdict: TypeAlias = Literal["retry", "forget"] | Outcome
@@ -22,17 +24,16 @@ Verdict: TypeAlias = Literal["retry", "forget"] | Outcome
 
 
 def judge_request(error: OncsyncError) -> Verdict:
-    """Says what an error of `request` means. Only the service's own word is "no data" (open question 10)."""
+    """Says what an error of `request` means. Only the service's own word is "no data" (open question 10).
+
+    What neither the contract nor a person's mistake explains is a fault: kept, told, and tried again by the next sync.
+    """
     if isinstance(error, FaultError | UnreachableError):
         return "retry"
     if isinstance(error, RefusedError):
-        text = (error.text or error.message or "").casefold()
-        if error.code in (NO_DATA_CODE, FUTURE_CODE) or NOT_THEN_TEXT in text:
-            return "empty"
-        return "refused"
-    if isinstance(error, ForbiddenError):
-        return "refused"
-    return "failed-permanent" if isinstance(error, ServiceError) else "failed-retryable"
+        was_elsewhere = error.code == UNKNOWN_CODE and NOT_THEN_TEXT in (error.text or "").casefold()
+        return "empty" if error.code in (NO_DATA_CODE, FUTURE_CODE) or was_elsewhere else "refused"
+    return "refused" if isinstance(error, ForbiddenError) else "failed-retryable"
 
 
 def judge_order_call(error: OncsyncError) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -72,20 +73,37 @@ class RunWindow(msgspec.Struct, frozen=True):
     def opens_at(self, moment: datetime, zone: tzinfo | None = None) -> datetime:
         """Gives the first UTC instant from `moment` on at which the window is open.
 
-        A begin that the clocks skip in spring opens at the moment they are put forward.
+        It opens at its begin, on each day and in each of the two hours of one name in autumn, or when the clocks are
+        moved past its begin in spring, or back into it.
         """
         if self.is_open(moment, zone):
             return moment
-        local = moment.astimezone(zone)
-        for days in (0, 1, 2):
-            day = local.date() + timedelta(days=days)
-            opening = datetime.combine(day, self.begin).replace(tzinfo=zone).astimezone(UTC)
-            if opening > moment and self.is_open(opening, zone):
-                return opening
-            skipped = opening + timedelta(hours=1)
-            if opening > moment and self.is_open(skipped, zone):
-                return skipped
-        return moment + timedelta(days=1)
+        today = moment.astimezone(zone).date()
+        begins = [
+            datetime.combine(today + timedelta(days=days), self.begin).replace(tzinfo=zone, fold=fold).astimezone(UTC)
+            for days in (0, 1, 2)
+            for fold in (0, 1)
+        ]
+        openings = sorted([*begins, *_clock_changes(moment, zone)])
+        return next(
+            (opening for opening in openings if opening > moment and self.is_open(opening, zone)),
+            moment + timedelta(days=1),
+        )
+
+
+def _clock_changes(moment: datetime, zone: tzinfo | None) -> list[datetime]:
+    """Gives the instants, to the second, at which the clocks of `zone` are changed within two days."""
+
+    def offset(instant: datetime) -> timedelta | None:
+        return instant.astimezone(zone).utcoffset()
+
+    def first_changed(begin: datetime) -> datetime:
+        before = offset(begin)
+        seconds = bisect_left(range(3601), True, key=lambda second: offset(begin + timedelta(seconds=second)) != before)
+        return begin + timedelta(seconds=seconds)
+
+    begins = [moment.replace(microsecond=0) + timedelta(hours=hour) for hour in range(50)]
+    return [first_changed(begin) for begin in begins if offset(begin) != offset(begin + timedelta(hours=1))]
 
 
 def read_window(begin: str, end: str) -> RunWindow:

@@ -6,16 +6,17 @@ Sources: architecture ("The lock", "Re-attaching", rules 3 and 4), R107, R109, R
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from oncsync.engine.outcomes import FUTURE_CODE
 from oncsync.engine.placement import WantedChunk, wanted_chunks
 from oncsync.lockfile import Lock, LockEntry
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, ChunkState, State
-from oncsync.timespan import Duration, Span, is_tiled, parse_duration
+from oncsync.timespan import LAST_INSTANT, Duration, Span, is_tiled, merge_spans, parse_duration
 
 Step: TypeAlias = Literal["done", "empty", "covered", "order", "attach", "fetch", "wait", "failed"]
 """What a chunk needs. `order`: a new order; `attach`: an order of ours lives at the service; `fetch`: files of a
@@ -83,8 +84,8 @@ def make_plan(
     `only` limits the plan to entries of these names.
     """
     wanted, warnings = wanted_chunks(lock)
-    held = _held_spans(state, {one.chunk.id for one in wanted}, missing, now, terms)
     missing_chunks = {chunk for chunk, _ in missing}
+    held = _Held(state, {one.chunk.id for one in wanted} | missing_chunks)
     planned = []
     for one in wanted:
         if only and one.entry.name not in only:
@@ -111,7 +112,7 @@ def settles_at(end: datetime, terms: Terms) -> datetime:
     try:
         return end + timedelta(days=terms.late_days)
     except OverflowError:
-        return end
+        return LAST_INSTANT
 
 
 def refresh_wait(span: Span, terms: Terms) -> timedelta:
@@ -126,7 +127,7 @@ def _decide(
     wanted: WantedChunk,
     chunk: ChunkState | None,
     lacks_files: bool,
-    held: Mapping[str, list[Span]],
+    held: _Held,
     now: datetime,
     terms: Terms,
     retry_failed: bool,
@@ -140,8 +141,7 @@ def _decide(
     if span.begin >= now:
         return step("wait", "begins in the future")
     if chunk is None:
-        product = wanted.request.product_digest
-        if product in held and is_tiled(span, held[product]):
+        if held.covers(span, wanted.request.product_digest, terms):
             return step("covered", "held already, cut in another way")
         return step("order", "new")
     if chunk.order is not None and chunk.outcome not in PERMANENT_OUTCOMES and _is_unfinished(chunk):
@@ -169,28 +169,46 @@ def _decide_held(
     now: datetime,
     terms: Terms,
 ) -> PlannedChunk:
-    asked = chunk.asked_at
-    if asked is not None and asked < settles_at(span.end, terms):
-        due = asked + refresh_wait(span, terms)
-        if now >= min(due, settles_at(span.end, terms)):
-            return step("order", "still open: there may be newer data")
-        if not lacks_files:
-            return step("wait" if now < span.end else "done", f"asked at {asked:%Y-%m-%d %H:%M} UTC")
+    asked, settled = chunk.asked_at, settles_at(span.end, terms)
+    is_open = asked is not None and asked < settled
+    if asked is not None and is_open and now >= min(asked + refresh_wait(span, terms), settled):
+        return step("order", "still open: there may be newer data")
     if lacks_files:
         return step("fetch", "a file is missing in the folder, or has another size")
-    if chunk.outcome == "empty":
-        return step("empty", chunk.reason or "no data")
-    return step("done", "whole")
+    if asked is not None and is_open and now < span.end:
+        return step("wait", f"asked at {asked:%Y-%m-%d %H:%M} UTC")
+    if chunk.outcome == "done":
+        return step("done", "whole")
+    if chunk.code == FUTURE_CODE and not is_open:
+        return step("order", "the service took its span for the future")
+    return step("empty", chunk.reason or "no data")
 
 
-def _held_spans(
-    state: State, wanted: Collection[str], missing: Iterable[tuple[str, tuple[int, str]]], now: datetime, terms: Terms
-) -> dict[str, list[Span]]:
-    """Gives, per product, the spans that finished and settled chunks of another cut hold, files present."""
-    incomplete = {chunk for chunk, _ in missing}
-    held: dict[str, list[Span]] = defaultdict(list)
-    for key, chunk in state.chunks.items():
-        is_settled = chunk.asked_at is not None and chunk.asked_at >= settles_at(chunk.end, terms)
-        if key not in wanted and key not in incomplete and chunk.outcome in FINAL_OUTCOMES and is_settled:
-            held[chunk.product].append(Span(chunk.begin, chunk.end))
-    return held
+class _Held:
+    """The finished chunks of other cuts, as far as all their files are here, by product."""
+
+    def __init__(self, state: State, left_out: Collection[str]) -> None:
+        self._chunks: dict[str, list[ChunkState]] = defaultdict(list)
+        for key, chunk in state.chunks.items():
+            if chunk.outcome in FINAL_OUTCOMES and chunk.code != FUTURE_CODE and key not in left_out:
+                self._chunks[chunk.product].append(chunk)
+        self._spans: dict[tuple[str, float], list[Span]] = {}
+
+    def covers(self, span: Span, product: str, terms: Terms) -> bool:
+        """Whether every instant of a span was asked for when no more data were to be expected there."""
+        if product not in self._chunks:
+            return False
+        key = (product, terms.late_days)
+        if key not in self._spans:
+            self._spans[key] = merge_spans(_settled_span(chunk, terms) for chunk in self._chunks[product])
+        return is_tiled(span, self._spans[key])
+
+
+def _settled_span(chunk: ChunkState, terms: Terms) -> Span:
+    """Gives the part of a finished chunk that was asked for when no more data were to be expected in it."""
+    if chunk.asked_at is None:
+        return Span(chunk.begin, chunk.begin)
+    ends = [chunk.end, chunk.fetched_to or chunk.end]
+    if chunk.asked_at < settles_at(chunk.end, terms):
+        ends.append(chunk.asked_at - timedelta(days=terms.late_days))
+    return Span(chunk.begin, min(ends))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +25,11 @@ from oncsync.errors import FolderError
 
 LOCK_PATIENCE = 10.0
 UNCONFIRMED_LIFE = timedelta(minutes=10)
+"""How long an order without an id counts when nobody can tell whether its process lives."""
+LONGEST_REQUEST = timedelta(hours=2)
+"""After this a process that seems to live has another's number: no question is asked for so long."""
+
+T = TypeVar("T")
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,7 +46,10 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SlotBook:
-    """The slots of one server. Every call reads, changes and writes the records under a lock."""
+    """The slots of one server. Every call reads, changes and writes the records under a lock.
+
+    Whoever makes one for a folder holds that folder: no other process places orders for it.
+    """
 
     def __init__(
         self, directory: Path, server: str, folder: Path, *, warn: Callable[[str], None] = lambda text: None
@@ -49,47 +58,56 @@ class SlotBook:
         self._folder = str(folder)
         self._warn = warn
         self._host = socket.gethostname()
-        self._own: list[Slot] = []  # used alone where the directory cannot be shared
+        self._own: list[Slot] = []
+        """The slots taken here, which count alone where the directory cannot be shared."""
         self._is_shared = True
 
     def take(self, chunk: str, limit: int, now: datetime, life: timedelta) -> str | None:
         """Takes a slot for a new order; None when `limit` orders are alive."""
-        with self._records(now) as records:
-            if len(records) >= limit:
+        slot = self._slot(chunk, now, life, order=None)
+
+        def add(slots: list[Slot]) -> str | None:
+            if len(slots) >= limit:
                 return None
-            slot = self._slot(chunk, now, life, order=None)
-            records.append(slot)
+            slots.append(slot)
             return slot.id
+
+        return self._change(now, add)
 
     def adopt(self, chunk: str, order: int, now: datetime, life: timedelta) -> str:
         """Takes over the slot of an order that lives already, also when the limit is reached: it counts either way."""
-        with self._records(now) as records:
-            for position, slot in enumerate(records):
-                if slot.order == order:
-                    records[position] = msgspec.structs.replace(
-                        slot, process=os.getpid(), host=self._host, folder=self._folder, chunk=chunk
-                    )
-                    return slot.id
-            slot = self._slot(chunk, now, life, order)
-            records.append(slot)
-            return slot.id
+        fresh = self._slot(chunk, now, life, order)
+
+        def take_over(slots: list[Slot]) -> str:
+            known = next((slot for slot in slots if slot.order == order), None)
+            if known is None:
+                slots.append(fresh)
+                return fresh.id
+            mine = {"process": os.getpid(), "host": self._host, "folder": self._folder, "chunk": chunk}
+            slots[slots.index(known)] = msgspec.structs.replace(known, **mine)
+            return known.id
+
+        return self._change(now, take_over)
 
     def confirm(self, slot_id: str, order: int, now: datetime) -> None:
         """Notes the id that the service gave the order of a slot."""
-        with self._records(now) as records:
-            for position, slot in enumerate(records):
-                if slot.id == slot_id:
-                    records[position] = msgspec.structs.replace(slot, order=order)
+
+        def note(slots: list[Slot]) -> None:
+            slots[:] = [msgspec.structs.replace(one, order=order) if one.id == slot_id else one for one in slots]
+
+        self._change(now, note)
 
     def free(self, slot_id: str, now: datetime) -> None:
         """Gives a slot back."""
-        with self._records(now) as records:
-            records[:] = [slot for slot in records if slot.id != slot_id]
+
+        def remove(slots: list[Slot]) -> None:
+            slots[:] = [slot for slot in slots if slot.id != slot_id]
+
+        self._change(now, remove)
 
     def alive(self, now: datetime) -> list[Slot]:
         """Gives the slots that are taken."""
-        with self._records(now) as records:
-            return list(records)
+        return self._change(now, list)
 
     def _slot(self, chunk: str, now: datetime, life: timedelta, order: int | None) -> Slot:
         return Slot(
@@ -103,22 +121,27 @@ class SlotBook:
             order=order,
         )
 
-    @contextmanager
-    def _records(self, now: datetime) -> Iterator[list[Slot]]:
-        if not self._is_shared:
-            yield self._own
-            return
-        try:
-            with self._locked():
-                before = self._read()
-                records = [slot for slot in before if self._counts(slot, now)]
-                yield records
-                if records != before:
-                    write_atomic(self._path, msgspec.json.encode(records))
-        except _CannotShareError as error:
-            self._is_shared = False
-            self._warn(f"The limit on orders holds for this folder alone: {error}")
-            yield self._own
+    def _change(self, now: datetime, change: Callable[[list[Slot]], T]) -> T:
+        """Lets `change` work on the slots that count; on our own alone once the directory cannot be shared."""
+        if self._is_shared:
+            try:
+                return self._change_shared(now, change)
+            except _CannotShareError as error:
+                self._is_shared = False
+                self._warn(f"The limit on orders holds for this folder alone: {error}")
+        self._own = [slot for slot in self._own if slot.expires > now]
+        return change(self._own)
+
+    def _change_shared(self, now: datetime, change: Callable[[list[Slot]], T]) -> T:
+        with self._locked():
+            before = self._read()
+            slots = [slot for slot in before if self._counts(slot, now)]
+            given = change(slots)
+            if slots != before:
+                write_atomic(self._path, msgspec.json.encode(slots))
+        mine = (self._host, self._folder)
+        self._own = [slot for slot in slots if (slot.host, slot.folder) == mine and slot.process == os.getpid()]
+        return given
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -140,18 +163,22 @@ class SlotBook:
     def _read(self) -> list[Slot]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=list[Slot])
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return []
         except OSError as error:
             raise _CannotShareError(f"`{self._path}` cannot be read ({error})") from None
 
     def _counts(self, slot: Slot, now: datetime) -> bool:
+        """Whether a slot's order may be alive. One without an id lives no longer than whoever asks for it."""
         if slot.expires <= now:
             return False
-        if slot.order is not None:
+        if slot.order is not None or any(slot.id == own.id for own in self._own):
             return True
-        if slot.host == self._host and sys.platform != "win32":
-            return is_process_alive(slot.process)
+        if slot.host == self._host:
+            if slot.folder == self._folder:
+                return False  # whoever took it held our folder, and is gone
+            if sys.platform != "win32":
+                return is_process_alive(slot.process) and now - slot.since < LONGEST_REQUEST
         return now - slot.since < UNCONFIRMED_LIFE
 
 
@@ -165,8 +192,8 @@ def is_process_alive(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
-    except (PermissionError, OverflowError):
+    except PermissionError:
         return True
     return True

@@ -22,6 +22,10 @@ from oncsync.timespan import format_instant
 
 ENDS_TO_TRUST = 2
 """How often a run of unknown length must say "no more files" before it is believed (open question 8)."""
+MOST_ANNOUNCED = 100_000
+"""A run that announces more files than this is asked for one after the other, as if it had announced nothing."""
+
+PAGE_IN_PLACE = "the service answered with a web page in place of a file"
 
 
 @dataclass
@@ -40,7 +44,8 @@ class Work:
     was_ordered_anew: bool = False
     was_corrected: bool = False
     counts: dict[int, int | None] = field(default_factory=dict)
-    ends_seen: dict[int, int] = field(default_factory=dict)
+    ends_seen: dict[Job, int] = field(default_factory=dict)
+    """How often the service said that it has no such file, for runs that announced no number."""
     jobs: dict[Job, int] = field(default_factory=dict)
     """Files that are not settled, with how often each was tried."""
     fetching_since: float = 0.0
@@ -66,10 +71,12 @@ class Work:
         jobs = []
         for run_id, count in self.counts.items():
             here = {int(index) for run, index in settled if run == run_id and index != META}
-            if count is None:  # one after the other, from the first that is not here
-                indexes = [next(index for index in range(1, len(here) + 2) if index not in here)]
+            last = max([count or 0, *here]) + 1
+            lacking = (index for index in range(1, last + 1) if index not in here)
+            if count is None or count > MOST_ANNOUNCED:  # one after the other, from the first that is not here
+                indexes = [next(lacking)]
             else:
-                indexes = [index for index in range(1, count + 2) if index not in here]
+                indexes = list(lacking)
             jobs += [Job(self.id, run_id, str(index)) for index in indexes]
         return jobs
 
@@ -128,8 +135,12 @@ def react_to_file(work: Work, job: Job, answer: Answer, tries: int, waited: floa
         return Keep(answer, _next_index(work, job))
     if isinstance(answer, Stopped):
         return Again("broken")
+    if isinstance(answer, EndOfFiles) and answer.is_page and tries < pace.attempts:
+        return Again("broken")
     if job.index == META:
         return _react_to_meta(answer, tries, waited, pace)
+    if _is_beyond(work, job):
+        return _react_beyond(job, answer, tries, waited, pace)
     if isinstance(answer, FailedRun):
         if answer.phase == "cancelled":
             return Reorder("the order was cancelled at the service")
@@ -147,14 +158,35 @@ def _next_index(work: Work, job: Job) -> Job | None:
     if job.index == META:
         return None
     count = work.counts.get(job.run_id)
-    index = int(job.index)
-    return Job(job.chunk, job.run_id, str(index + 1)) if count is None or index > count else None
+    is_open_ended = count is None or count > MOST_ANNOUNCED or int(job.index) > count
+    return Job(job.chunk, job.run_id, str(int(job.index) + 1)) if is_open_ended else None
+
+
+def _is_beyond(work: Work, job: Job) -> bool:
+    """Whether a file comes after those that its run announced."""
+    count = work.counts.get(job.run_id)
+    return count is not None and int(job.index) > count
+
+
+def _react_beyond(job: Job, answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
+    """A file beyond those announced is only looked for: whatever is no file is the end, once the service speaks."""
+    if isinstance(answer, NotReady) and waited <= pace.meta_patience:
+        return Again("not ready", answer.retry_after)
+    if isinstance(answer, NotReady):
+        return Settle(f"file {job.index}, beyond those announced, was not ready after {waited / 60:.0f} min")
+    if isinstance(answer, EndOfFiles) and answer.is_page:
+        return Fail(PAGE_IN_PLACE)
+    if isinstance(answer, Broken) and judge_order_call(answer.error) != "forget":
+        return _react_to_break(answer, tries, pace)
+    return Settle()
 
 
 def _react_to_meta(answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
     """Metadata that do not come are worth a note, never the data (open question 20, P13)."""
     if isinstance(answer, NotReady) and waited <= pace.meta_patience:
         return Again("not ready", answer.retry_after)
+    if isinstance(answer, NotReady):
+        return Settle(f"no metadata file: it was not ready after {waited / 60:.0f} min")
     if isinstance(answer, Broken):
         reaction = _react_to_break(answer, tries, pace)
         if isinstance(reaction, Again) or _is_ours(answer):
@@ -178,21 +210,15 @@ def _react_to_break(answer: Broken, tries: int, pace: Pace) -> Reaction:
 
 
 def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expired, tries: int, pace: Pace) -> Reaction:
-    """404, 204 and 410 are the end beyond what was announced, a fault or an expiry before it (open question 7)."""
-    count, index = work.counts.get(job.run_id), int(job.index)
+    """404, 204 and 410 are a fault or an expiry before the end of what was announced (open question 7)."""
+    count = work.counts.get(job.run_id)
     if isinstance(answer, EndOfFiles) and answer.is_page:
-        if tries < pace.attempts:
-            return Again("broken")
-        return Fail("the service answered with a web page in place of a file")
-    if count is None:
-        if isinstance(answer, Expired) and index == 1:
-            return Reorder("the files were deleted at the service")
-        work.ends_seen[job.run_id] = work.ends_seen.get(job.run_id, 0) + 1
-        return Settle() if work.ends_seen[job.run_id] >= ENDS_TO_TRUST else Again("late")
-    if index > count:
-        return Settle()
-    if isinstance(answer, Expired):
+        return Fail(PAGE_IN_PLACE)
+    if isinstance(answer, Expired) and (count is not None or job.index == "1"):
         return Reorder("the files were deleted at the service")
+    if count is None:
+        work.ends_seen[job] = work.ends_seen.get(job, 0) + 1
+        return Settle() if work.ends_seen[job] >= ENDS_TO_TRUST else Again("late")
     if tries < pace.late_file_attempts:
         return Again("late")
-    return Fail(f"the service announced {count} files, but has no file {index}")
+    return Fail(f"the service announced {count} files, but has no file {job.index}")

@@ -36,6 +36,7 @@ _SOME_DAY = datetime(2020, 1, 1, tzinfo=UTC)
 
 def check_document(document: Document, settings: Mapping[str, Any], mistakes: Mistakes) -> None:
     """Notes every mistake of meaning in a manifest whose settings are `settings` (overlay included)."""
+    _check_characters(document, document.value, (), mistakes)
     check_settings(document, mistakes)
     _check_server(document, mistakes)
     for section in ("downloads", "requests"):
@@ -43,6 +44,18 @@ def check_document(document: Document, settings: Mapping[str, Any], mistakes: Mi
             if isinstance(entry, dict):
                 _Entry(document, (section, index), entry, settings, mistakes).check()
         _check_names(document, section, mistakes)
+
+
+def _check_characters(document: Document, value: object, path: ValuePath, mistakes: Mistakes) -> None:
+    """Notes a zero byte, which ends a path in the middle; a workbook's other cells may hold anything."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            mistakes.add(document.place(path), f"`{path[-1]}` holds a zero byte", "remove the escape")
+            mistakes.ignore(document.place(path))
+    elif path[-1:] != ("columns",):
+        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, member in members:
+            _check_characters(document, member, (*path, key), mistakes)
 
 
 def check_settings(document: Document, mistakes: Mistakes) -> None:
@@ -221,7 +234,11 @@ class _Entry:
             return
         key = "end" if end is not None else "begin"
         begin_words, end_words = shown(begin), shown(end) if end is not None else "now"
-        order = _order(begin, end)
+        try:
+            order = _order(begin, end)
+        except TimeTextError:
+            self._add(key, f"The span from {begin_words} to {end_words} leaves the years 1 to 9999")
+            return
         if order == 0:
             self._add(key, f"The span from {begin_words} to {end_words} is empty", _empty_hint(begin))
         elif order < 0:
@@ -312,18 +329,15 @@ def _order(begin: str, end: str | None) -> int:
     """Gives 1 when a span has instants at some time, 0 when it is always empty, -1 when it is always reversed.
 
     The clock is not read here: where it decides, the span is taken for one that has instants. Not both bounds are
-    durations, and each can be read.
+    durations, and each can be read. Raises `TimeTextError` when a duration leads out of the calendar.
     """
     end = "now" if end is None else end
     if _is_now(begin) != _is_now(end) and not (is_duration(begin) or is_duration(end)):
         return 1
     first = None if is_duration(begin) else _SOME_DAY if _is_now(begin) else parse_instant(begin)
     last = None if is_duration(end) else _SOME_DAY if _is_now(end) else parse_end(end)
-    try:
-        first = first or parse_duration(begin).after(last or _SOME_DAY)
-        last = last or parse_duration(end).after(first)
-    except TimeTextError:
-        return 1
+    first = first or parse_duration(begin).after(last or _SOME_DAY)
+    last = last or parse_duration(end).after(first)
     return (last > first) - (last < first)
 
 

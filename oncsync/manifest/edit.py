@@ -17,8 +17,8 @@ from oncsync.errors import InputError
 from oncsync.manifest.mapping import request_mapping
 from oncsync.manifest.mistakes import Mistakes, UnreadableError
 from oncsync.manifest.model import Request
-from oncsync.manifest.nodes import MapNode, Scalar, read_nodes
-from oncsync.manifest.rows import format_rows, rows_file
+from oncsync.manifest.nodes import ListNode, MapNode, Scalar, read_nodes
+from oncsync.manifest.rows import append_rows, format_rows, rows_file
 from oncsync.manifest.source import decode, read_limited, shown_path
 
 if TYPE_CHECKING:
@@ -60,6 +60,40 @@ def replace_requests(path: Path, requests: Sequence[Request]) -> None:
 
     Raises `ProblemsError` when the manifest cannot be read as YAML.
     """
+    _edit_requests(path, requests, is_append=False)
+
+
+def append_requests(path: Path, requests: Sequence[Request]) -> None:
+    """Adds exact requests behind those of the manifest at `path`, or of the file it names; what is there stays.
+
+    Raises `ProblemsError` when the manifest cannot be read as YAML.
+    """
+    _edit_requests(path, requests, is_append=True)
+
+
+def _edit_requests(path: Path, requests: Sequence[Request], *, is_append: bool) -> None:
+    content, text, root = _read(path)
+    rows = _named_file(root, path)
+    if rows is not None:
+        lines = decode(read_limited(rows, _MAX_BYTES, shown_path(rows)), shown_path(rows)) if is_append else ""
+        write_atomic(rows, (append_rows(lines, requests) if lines else format_rows(requests)).encode())
+        return
+    yaml = _yaml(**_indentation(text))
+    document = yaml.load(text)
+    added = _plain([request_mapping(request) for request in requests])
+    present = root.get("requests")
+    if is_append and isinstance(present, ListNode) and present.items:
+        document["requests"].extend(added)
+    else:
+        document["requests"] = added
+    written = _dump(yaml, document)
+    if b"\r\n" in content:
+        written = written.replace("\n", "\r\n")
+    write_atomic(path.resolve(), written.encode())
+
+
+def _read(path: Path) -> tuple[bytes, str, MapNode]:
+    """Gives a manifest's bytes, text and nodes."""
     name = shown_path(path)
     mistakes = Mistakes()
     content = read_limited(path, _MAX_BYTES, name)
@@ -68,21 +102,10 @@ def replace_requests(path: Path, requests: Sequence[Request]) -> None:
         root = read_nodes(text, name, mistakes)
     except UnreadableError as error:
         mistakes.add(error.place, error.message, error.hint)
-        root = None
     mistakes.raise_any(f"The manifest `{name}`")
     if not isinstance(root, MapNode):
         raise InputError(f"The manifest `{name}` is empty", hint="`oncsync init` writes one to start from")
-    rows = _named_file(root, path)
-    if rows is not None:
-        write_atomic(rows, format_rows(requests).encode())
-        return
-    yaml = _yaml(**_indentation(text))
-    document = yaml.load(text)
-    document["requests"] = _plain([request_mapping(request) for request in requests])
-    written = _dump(yaml, document)
-    if b"\r\n" in content:
-        written = written.replace("\n", "\r\n")
-    write_atomic(path.resolve(), written.encode())
+    return content, text, root
 
 
 def _named_file(root: MapNode, path: Path) -> Path | None:

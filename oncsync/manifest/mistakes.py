@@ -23,9 +23,6 @@ class Mistakes:
         self._places: set[Place] = set()
         self._ignored: set[Place] = set()
 
-    def __len__(self) -> int:
-        return len(self._found)
-
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
         """Notes a mistake at `place`, once, however often it is found; nothing like a token gets into it."""
         if place not in self._ignored:

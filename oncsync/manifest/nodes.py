@@ -135,7 +135,8 @@ class _Builder:
                     )
             elif kind == "ScalarEvent":
                 self._check_tag(event, place)
-                self._place_node(Scalar(event.value, place, event.style is None), event.anchor)
+                text = self._characters(event.value, place)
+                self._place_node(Scalar(text, place, event.style is None), event.anchor)
             elif kind == "AliasEvent":
                 self._place_node(self._anchored(event.anchor, place), None)
             elif kind in ("SequenceStartEvent", "MappingStartEvent"):
@@ -145,6 +146,15 @@ class _Builder:
                 frame = self._open.pop()
                 self._place_node(self._close(frame), frame.anchor)
         return self._root
+
+    def _characters(self, text: str, place: Place) -> str:
+        """Gives the text with the halves of escaped characters joined (JSON writes a whale as two)."""
+        try:
+            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            self._mistakes.add(place, "An escape stands for a character that does not exist", "remove the escape")
+            self._mistakes.ignore(place)
+            return text.encode("ascii", "replace").decode("ascii")
 
     def _push(self, frame: _Frame) -> None:
         if len(self._open) >= MAX_DEPTH:

@@ -173,6 +173,24 @@ def format_rows(requests: Sequence[Request]) -> str:
     return stream.getvalue()
 
 
+def append_rows(text: str, requests: Sequence[Request]) -> str:
+    """Gives a CSV text with requests behind its own lines, which stay as they are; new columns come last."""
+    lines = [cells for cells in csv.reader(io.StringIO(text, newline="")) if any(cells)]
+    added = list(csv.DictReader(io.StringIO(format_rows(requests), newline="")))
+    headers = lines[0] if lines else []
+    known = {_key_of(header) or header.strip() for header in headers}
+    new = [header for header in (added[0] if added else ()) if (_key_of(header) or header) not in known]
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*headers, *new])
+    filled = ["true" if header == "download" else "" for header in new]  # a blank flag would switch a row off
+    writer.writerows([*cells, *[""] * (len(headers) - len(cells)), *filled] for cells in lines[1:])
+    for row in added:
+        by_key = {_key_of(header) or header: cell for header, cell in row.items()}
+        writer.writerow([by_key.get(_key_of(header) or header.strip(), "") for header in [*headers, *new]])
+    return stream.getvalue()
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
@@ -194,5 +212,8 @@ def _key_of(header: str) -> str | None:
 def rows_file(manifest: Path, name: str) -> Path | None:
     """Gives the path of a file of requests; None when it would lie outside the manifest's folder."""
     base = manifest.parent.resolve()
-    path = (base / name).resolve()
+    try:
+        path = (base / name).resolve()
+    except ValueError:  # a zero byte
+        return None
     return path if path.is_relative_to(base) else None

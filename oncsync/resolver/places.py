@@ -44,7 +44,7 @@ def read_tree(nodes: Iterable[Node]) -> PlaceTree:
     waiting: list[Node] = list(nodes)
     while waiting:
         node = waiting.pop()
-        names.setdefault(node.location_code, node.location_name)
+        names[node.location_code] = min(names.get(node.location_code, node.location_name), node.location_name)
         below = children.setdefault(node.location_code, {})
         below.update(dict.fromkeys(child.location_code for child in node.children))
         waiting.extend(node.children)

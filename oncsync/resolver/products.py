@@ -43,12 +43,15 @@ def is_wanted(product: DataProduct, download: Download) -> bool:
 
 
 def choose_products(listing: Iterable[DataProduct], download: Download) -> list[DataProduct]:
-    """Gives the pairs that the entry means, by code and extension, each once, after `prefer`."""
-    pairs: dict[tuple[str, str], DataProduct] = {}
+    """Gives the pairs that the entry means, by code and extension, each once, after `prefer`.
+
+    Of a pair that is listed several times the one with most options counts, whatever the order of the listing.
+    """
+    pairs: dict[tuple[str, str], list[DataProduct]] = {}
     for product in listing:
         if is_wanted(product, download):
-            pairs.setdefault((product.data_product_code, product.extension), product)
-    chosen = [pairs[key] for key in sorted(pairs)]
+            pairs.setdefault((product.data_product_code, product.extension), []).append(product)
+    chosen = [min(pairs[key], key=_fullness) for key in sorted(pairs)]
     if not download.prefer:
         return chosen
     best: dict[str, int] = {}
@@ -56,6 +59,10 @@ def choose_products(listing: Iterable[DataProduct], download: Download) -> list[
         rank = _rank(product, download)
         best[product.data_product_code] = min(best.get(product.data_product_code, rank), rank)
     return [product for product in chosen if _rank(product, download) == best[product.data_product_code]]
+
+
+def _fullness(product: DataProduct) -> tuple[int, bytes]:
+    return -len(product.options), msgspec.json.encode(product)
 
 
 def _rank(product: DataProduct, download: Download) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from oncsync.errors import Problem
 from oncsync.manifest import Download
 from oncsync.resolver.findings import EntryError, enumerate_codes, suggest, where
@@ -24,13 +26,16 @@ def select_sites(download: Download, survey: Survey) -> list[Site]:
     places = _places(download, survey)
     categories = _categories(download, survey)
     found = _ask(download, survey, places, categories)
-    sites = sorted(
-        {site for site in found if _passes(site, download, places, categories)},
-        key=lambda site: (site.location_code, site.device_category_code, site.begin, site.device_code),
-    )
+    sites = sorted({site for site in found if _passes(site, download, places, categories)}, key=_order)
     if not sites:
         raise EntryError(_explain_no_site(download, found, places, survey))
     return sites
+
+
+def _order(site: Site) -> tuple[object, ...]:
+    """Orders deployments by what tells them apart for a reader, then by everything else that was told of them."""
+    place = (site.location_code, site.device_category_code)
+    return (*place, site.begin, site.device_code, msgspec.json.encode(site))
 
 
 def _places(download: Download, survey: Survey) -> frozenset[str] | None:

@@ -258,9 +258,7 @@ def _changed(chunk: ChunkState, event: ChunkEvent) -> ChunkState:
         return replace(chunk, superseded=())
     if isinstance(event, Forgotten):
         files = _known_files(chunk)
-        return replace(
-            chunk, order=None, files=files, arriving=(), outcome="expired", reason=event.reason, at=event.at
-        )
+        return replace(chunk, order=None, files=files, arriving=(), outcome="expired", reason=event.reason, at=event.at)
     if chunk.order is None:
         return chunk
     if isinstance(event, Ordered):
@@ -298,15 +296,15 @@ def _with_arrived_files(chunk: ChunkState) -> ChunkState:
     files = sorted(
         (*kept, *chunk.arriving), key=lambda file: (file.run_id, file.index == META, len(file.index), file.index)
     )
-    return msgspec.structs.replace(
-        chunk, files=tuple(files), arriving=(), superseded=(*chunk.superseded, *gone)
-    )
+    return msgspec.structs.replace(chunk, files=tuple(files), arriving=(), superseded=(*chunk.superseded, *gone))
 
 
 def _moved(chunk: ChunkState, event: Moved) -> ChunkState:
     def move(files: tuple[FileRecord, ...]) -> tuple[FileRecord, ...]:
         return tuple(
-            msgspec.structs.replace(file, path=event.path) if file.key == (event.run_id, event.index) else file
+            msgspec.structs.replace(file, path=event.path, replaces=None)
+            if file.key == (event.run_id, event.index)
+            else file
             for file in files
         )
 

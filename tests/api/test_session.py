@@ -517,9 +517,20 @@ def test_a_connect_time_out_is_told_in_words(connect: Connect, monkeypatch: pyte
     assert error.message == "Cannot reach 127.0.0.1: no connection within 10 s"
 
 
-def test_what_does_not_speak_tls_is_unreachable(serve: Serve, connect: Connect) -> None:
-    service = serve([Reply(raw=b"x")])
-    error = fail(connect(f"https://127.0.0.1:{service.port}/"))
+def test_what_does_not_speak_tls_is_unreachable(connect: Connect) -> None:
+    """A server that answers a handshake with anything else is told from one that is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)  # the handshake, so that closing does not reset the connection
+                connection.sendall(b"this is no handshake\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        error = fail(connect(f"https://127.0.0.1:{listener.getsockname()[1]}/"))
+        thread.join()
     assert isinstance(error, UnreachableError)
     assert "encrypted connection failed" in error.message or "closed" in error.message
 

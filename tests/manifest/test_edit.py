@@ -18,6 +18,7 @@ from oncsync.manifest import (
     Near,
     Request,
     Settings,
+    append_requests,
     format_manifest,
     load_manifest,
     manifest_mapping,
@@ -25,6 +26,7 @@ from oncsync.manifest import (
     request_mapping,
     write_manifest,
 )
+from oncsync.manifest.validate import looks_secret
 from tests.manifest.support import load_text, without_places
 from tests.manifest.test_load import WHALES
 
@@ -197,6 +199,42 @@ def test_requests_of_a_file_are_replaced_there(tmp_path: Path) -> None:
     assert [request.name for request in load_manifest(path).requests] == ["By Location!2", "By Device!2"]
 
 
+def test_requests_are_added_behind_those_that_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "oncsync.yaml"
+    text = COMMENTED.replace("deviceCode: A", "deviceCode: '${device}'") + "vars: {device: A}\n"
+    path.write_text(text, encoding="utf-8")
+    append_requests(path, REQUESTS)
+    manifest = without_places(load_manifest(path))
+    assert [request.name for request in manifest.requests] == ["old", "By Location!2", "By Device!2"]
+    assert manifest.requests[1:] == tuple(REQUESTS)
+    written = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in written if line in text.splitlines()] == text.splitlines()
+
+
+@pytest.mark.parametrize("present", ["requests: []\n", "requests:\n", ""])
+def test_requests_are_added_to_none(tmp_path: Path, present: str) -> None:
+    path = tmp_path / "oncsync.yaml"
+    path.write_text("version: 1\n" + present, encoding="utf-8")
+    append_requests(path, REQUESTS)
+    assert without_places(load_manifest(path)).requests == tuple(REQUESTS)
+    assert "\n  - name: By Location!2\n" in path.read_text(encoding="utf-8")
+
+
+def test_requests_are_added_to_a_file_whose_lines_stay(tmp_path: Path) -> None:
+    path = tmp_path / "oncsync.yaml"
+    path.write_text("vars: {d: A}\nrequests: {file: r.csv}\n", encoding="utf-8")
+    rows = "Device Code,begin,end,own,data product code,extension,z\n${d},2020-01-01,2020-01-02,7,X,y\n"
+    (tmp_path / "r.csv").write_text(rows, encoding="utf-8")
+    append_requests(path, REQUESTS)
+    lines = (tmp_path / "r.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("Device Code,begin,end,own,data product code,extension,z,name,download,locationCode,")
+    assert lines[1].startswith(rows.splitlines()[1])
+    first, second, third = load_manifest(path).requests
+    assert (first.device_code, first.download, first.columns["own"]) == ("A", True, 7)
+    assert (second.name, second.location_code, second.columns["depth"]) == ("By Location!2", "BACAX", 981)
+    assert (third.name, third.download, third.extension) == ("By Device!2", False, "000")
+
+
 def test_manifest_with_a_mistake_in_its_yaml_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "oncsync.yaml"
     path.write_text("folder: @x\n", encoding="utf-8")
@@ -216,7 +254,8 @@ def test_manifest_with_a_mistake_in_its_yaml_is_left_alone(tmp_path: Path) -> No
 _CODES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,7}", fullmatch=True)
 _ANY_CODES = st.lists(_CODES, max_size=3, unique=True).map(tuple)
 _SOME_CODES = st.lists(_CODES, min_size=1, max_size=3, unique=True).map(tuple)
-_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=12)
+_CELL_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _PRINTABLE = st.text(string.printable.replace("\x0b", "").replace("\x0c", ""), min_size=1, max_size=12)
 _OPTION_NAMES = st.from_regex(r"dpo_[A-Za-z0-9]{1,6}", fullmatch=True)
 _OPTION_VALUES = _TEXTS | _PRINTABLE | st.sampled_from(["off", "1", "000", "~", "null"])
@@ -283,7 +322,7 @@ def _requests(draw: st.DrawFn) -> Request:
         if is_by_device
         else {"location_code": draw(_CODES), "device_category_code": draw(_CODES)}
     )
-    cells = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | _TEXTS | _PRINTABLE | st.just("")
+    cells = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | _CELL_TEXTS | _PRINTABLE
     return Request(
         **source,
         name=draw(_TEXTS.filter(lambda name: len(name.lower()) == len(name))),
@@ -299,7 +338,11 @@ def _requests(draw: st.DrawFn) -> Request:
         split_date_range=draw(st.sampled_from(["year", "day", "PT6H"])),
         metadata=draw(st.none() | st.booleans()),
         columns=draw(
-            st.dictionaries(_TEXTS, cells | st.floats(-1e6, 1e6).map(lambda cell: round(cell, 6)), max_size=4)
+            st.dictionaries(
+                _TEXTS.filter(lambda header: not looks_secret(header)),
+                cells | st.floats(-1e6, 1e6).map(lambda cell: round(cell, 6)),
+                max_size=4,
+            )
         ),
     )
 

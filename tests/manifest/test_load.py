@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -385,6 +387,11 @@ class TestOverlay:
             load_text('folder: "C:/ONC/Data"\n')
         assert "oncsync.local.yaml" in str(caught.value.hint)
 
+    @pytest.mark.skipif("__import__('os').name == 'nt'")
+    def test_home_of_an_unknown_user_is_an_input_error(self) -> None:
+        with pytest.raises(InputError, match="home of an unknown user"):
+            load_text("folder: ~nobody-of-this-name/x\n")
+
     def test_server_of_the_environment_wins(self) -> None:
         environment = {"ONCSYNC_SERVER": "sandbox"}
         assert load_text("server: qa\n", environment=environment).server == "sandbox"
@@ -443,3 +450,10 @@ class TestFinding:
         assert lock_path(Path("a/oncsync.yaml")) == Path("a/oncsync.lock")
         assert lock_path(Path("quickstart.yaml")) == Path("quickstart.lock")
         assert local_path(Path("a/oncsync.yaml")) == Path("a/oncsync.local.yaml")
+
+
+def test_importing_the_manifest_loads_no_slow_library() -> None:
+    slow = ("ruamel.yaml", "jsonschema", "requests", "openpyxl", "rich")
+    program = f"import sys, oncsync.manifest; print([name for name in {slow} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

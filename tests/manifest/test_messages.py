@@ -101,6 +101,8 @@ The manifest `oncsync.yaml` has 3 problems
         ("begin: P1X", "3:12", "`P1X` is not a duration", None),
         ("begin: 2020-01-01\nend: 9999-12-31T23:59:59", "4:10", "outside the years 1 to 9999", None),
         ("begin: -P1D\nend: P1D", "4:10", "durations, each relative to the other", "as a date or as `now`"),
+        ("begin: -P9999Y", "3:12", "The span from `-P9999Y` to now leaves the years 1 to 9999", None),
+        ("begin: 2020-01-01\nend: P9999Y", "4:10", "leaves the years 1 to 9999", None),
         ("begin: P1D", "3:12", "The span ends (now) before it begins (`P1D`)", "has a minus: `begin: -P1D`"),
         ("begin: P1D\nend: 2020-01-01", "4:10", "The span ends (`2020-01-01`) before", "has a minus"),
         ("begin: 2020-01-01\nend: -P1D", "4:10", "The span ends (`-P1D`) before it begins", "exchange"),
@@ -172,6 +174,8 @@ def test_one_mistake_in_a_download(lines: str, where: str, message: str, hint: s
         ("vars: {1x: a}\n", "1:8", "`1x` cannot be the name of a variable", "letters, digits"),
         ("vars: {x: [a]}\n", "1:11", "`x` is a list, not a text", None),
         ("requests: 5\n", "1:11", "`requests` is `5`, not a list or a group", None),
+        ("requests: {file: [a]}\n", "1:18", "`file` is a list, not a text", None),
+        (f"requests: {{file: {'x' * 300}}}\n", "1:18", "Cannot read `", "CSV file beside the manifest"),
         ("requests: {files: x.csv, file: y.csv}\n", "1:12", "`files` is not a key", "did you mean `file`?"),
     ],
 )

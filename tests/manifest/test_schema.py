@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -55,6 +56,9 @@ requests:
 """
 
 
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.yaml"))
+
+
 def _as_an_editor_reads_it(text: str) -> Any:
     """Reads YAML with natural types, a time as the text it is in JSON."""
     yaml = YAML(typ="safe", pure=True)
@@ -79,6 +83,12 @@ def test_schema_is_a_json_schema() -> None:
 def test_editors_accept_what_the_loader_accepts(text: str) -> None:
     errors = [error.message for error in Draft202012Validator(SCHEMA).iter_errors(_as_an_editor_reads_it(text))]
     assert errors == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_editors_accept_every_example(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert Draft202012Validator(SCHEMA).is_valid(_as_an_editor_reads_it(text))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from tests.manifest.test_load import WHALES
         ("folder: a: b", "1:10", "A second `: ` stands in one line", "put quotes around a text"),
         ("folder: a\n server: qa", "2:8", "This line does not fit the line above", "in the same column"),
         ("folder\nserver: qa", "2:7", "This line does not fit the line above", "`key: value`"),
+        ("folder: a\nserver\n", "3:1", "A key stands here without its `:`", "`key: value`"),
         ("- a\nb: 1", "2:1", "does not fit the indentation", "in the same column"),
         (" a: 1\nb: 2", "2:1", "does not fit the indentation", "in the same column"),
         ("folder: @x", "1:9", "A value cannot begin with `@`", "put quotes"),
@@ -67,6 +68,32 @@ def test_text_that_is_no_yaml(text: str, where: str, message: str, hint: str | N
     if hint is not None:
         assert problem.hint is not None
         assert hint in problem.hint
+
+
+def test_halves_of_an_escaped_character_are_joined() -> None:
+    """JSON is YAML, and writes characters beyond the first plane as two escapes."""
+    download = load_text('downloads: [{"name": "x", "begin": "2020-01-01", "dataProductName": "\\ud83d\\udc0b"}]')
+    assert download.downloads[0].data_product_names == ("\U0001f40b",)
+
+
+@pytest.mark.parametrize("escape", ["\\ud83d", "\\udc0b", "\\udc0b\\ud83d"])
+def test_escape_of_no_character_is_a_mistake(escape: str) -> None:
+    problem = only_problem(f'folder: "{escape}"')
+    assert problem.where == "oncsync.yaml:1:9"
+    assert "a character that does not exist" in problem.message
+
+
+@pytest.mark.parametrize("text", ['folder: "\\0"', 'requests: {file: "a\\x00"}', 'settings: {state: "\\u0000"}'])
+def test_zero_byte_is_a_mistake(text: str) -> None:
+    with pytest.raises(ProblemsError, match=r"holds a zero byte|lies outside"):
+        load_text(text)
+
+
+def test_zero_byte_in_a_cell_stays() -> None:
+    request = (
+        '{deviceCode: A, dataProductCode: B, extension: c, begin: 2020-01-01, end: 2020-01-02, columns: {n: "\\0"}}'
+    )
+    assert load_text(f"requests: [{request}]").requests[0].columns == {"n": "\x00"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])

@@ -46,6 +46,11 @@ def test_a_place_in_two_branches_keeps_the_children_of_both() -> None:
     assert set(tree.children["X"]) == {"X1", "X2"}
 
 
+def test_a_place_with_two_names_has_the_same_one_whatever_the_order() -> None:
+    one, two = node("X", name="Axis"), node("X", name="Barkley Axis")
+    assert read_tree([one, two]).names == read_tree([two, one]).names == {"X": "Axis"}
+
+
 def test_a_loop_in_the_tree_ends_the_walk() -> None:
     looped = PlaceTree(names={"A": "", "B": ""}, children={"A": ("B",), "B": ("A",)})
     assert looped.below(["A"]) == {"A", "B"}

@@ -1,0 +1,58 @@
+"""Arbitrary locks, whose texts are as hostile as text can be."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import strategies as st
+
+from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry
+from oncsync.timespan import DAY_NUMBERS, UTC
+from tests.support.records import hostile_text
+
+TEXT = hostile_text()
+IDS = st.text("0123456789abcdef", min_size=20, max_size=20)
+INSTANTS = st.builds(
+    lambda instant, milliseconds: instant.replace(microsecond=0, tzinfo=UTC) + timedelta(milliseconds=milliseconds),
+    st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 58)),
+    st.integers(0, 999),
+)
+TEXT_MAPS = st.dictionaries(TEXT, TEXT, max_size=3)
+CELLS = st.one_of(st.none(), TEXT, st.floats(allow_nan=False, allow_infinity=False))
+SOURCES = st.dictionaries(
+    st.sampled_from(["locationCode", "deviceCategoryCode", "propertyCode", "deviceCode"]), TEXT, min_size=1
+)
+REQUESTS = st.builds(
+    LockedRequest,
+    id=IDS,
+    source=SOURCES,
+    data_product_code=TEXT,
+    extension=TEXT,
+    begin=INSTANTS,
+    end=st.none() | INSTANTS,
+    split=st.sampled_from(["all", "year", "month", "week", "day", "hour", "PT6H", "P1M"]),
+    day_of_week=st.sampled_from(sorted(DAY_NUMBERS)),
+    options=TEXT_MAPS,
+    defaults=TEXT_MAPS,
+    about=st.dictionaries(TEXT, CELLS, max_size=4),
+    citation=st.none() | TEXT,
+    doi=st.none() | TEXT,
+    download=st.booleans(),
+    shared_with=st.lists(IDS, max_size=2).map(tuple),
+    same_as=st.none() | IDS,
+    chunks=st.lists(st.builds(Chunk, IDS, INSTANTS, INSTANTS), max_size=3).map(tuple),
+)
+ENTRIES = st.builds(
+    LockEntry,
+    kind=st.sampled_from(["download", "row"]),
+    name=TEXT,
+    digest=IDS,
+    relative=st.none() | TEXT,
+    path=st.none() | TEXT,
+    metadata=st.none() | st.booleans(),
+    max_order_hours=st.none() | st.floats(0, 1e6),
+    late_days=st.none() | st.floats(0, 1e6),
+    refresh_open=st.sampled_from([None, "PT15M", "P1DT12H"]),
+    requests=st.lists(REQUESTS, max_size=3).map(tuple),
+)
+LOCKS = st.builds(Lock, server=TEXT.filter(bool), entries=st.lists(ENTRIES, max_size=3).map(tuple))
