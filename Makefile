@@ -13,7 +13,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(VENV)/.installed  ## Real files through the whole chain, on the embedded service
-	@echo '$$ oncsync resolve -m examples/quickstart.yaml'
+	@echo '$$ oncsync resolve -m examples/quickstart.yaml --folder demo'
 	@$(BIN)/oncsync resolve -m examples/quickstart.yaml --folder demo
 	@echo '$$ oncsync sync -m examples/quickstart.yaml --folder demo'
 	@$(BIN)/oncsync sync -m examples/quickstart.yaml --folder demo

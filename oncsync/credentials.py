@@ -41,7 +41,9 @@ def find_token(url: str, *, token_file: Path | None = None, environment: Mapping
             f"The token given is for ONC's own hosts; it is not sent to `{host}`",
             hint=f"store one for that host: `oncsync auth login --host {host}`",
         )
-    raise TokenError(f"No token for `{host}` was found", hint=TOKEN_HINT)
+    store = "oncsync auth login" if host == ONC_HOSTS[0] else f"oncsync auth login --host {host}"
+    hint = f"{TOKEN_HINT}, or store it: `{store}`" if may_send_to(host) else f"store one: `{store}`"
+    raise TokenError(f"No token for `{host}` was found", hint=hint)
 
 
 def may_send_to(host: str) -> bool:

@@ -12,6 +12,7 @@ for file in project.files():
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -65,8 +66,9 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 when chunks failed or entries could not be resolved."""
-        return 3 if self.counts.failed or (self.resolved and self.resolved.failures) else 0
+        """0, or 3 when chunks failed, now or for good before, or entries could not be resolved."""
+        failed = self.counts.failed or self.plan.counts["failed"]
+        return 3 if failed or (self.resolved and self.resolved.failures) else 0
 
 
 class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +189,7 @@ class Project:
         """Gives what `sync` would do with the lock (None: the one that is there); changes nothing, asks nobody."""
         from oncsync.engine import planning
 
+        self._check_names(only)
         return planning.plan_folder(
             lock or self._needed_lock(), self._read_state(), self.folder, self._now(), self._terms(), retry_failed, only
         )
@@ -218,6 +221,7 @@ class Project:
         from oncsync.engine.run import Limits, Tools
         from oncsync.engine.watch import Silent
 
+        self._check_names(only)
         settings = self.manifest.settings
         limits = Limits(
             window=read_window(settings.begin_run, settings.end_run),
@@ -281,6 +285,15 @@ class Project:
             self.notices.append(f"The lock could not be resolved again and is used as it is: {error.message}")
             return lock, None
         return resolved.lock, resolved
+
+    def _check_names(self, only: Sequence[str]) -> None:
+        """Raises `InputError` for a name that no entry has."""
+        names = [one.name for one in self.manifest.downloads] + [one.name for one in self.manifest.requests]
+        for name in only:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                hint = f"did you mean `{near[0]}`?" if near else None
+                raise InputError(f"`{self.path.name}` has no entry `{name}`", hint=hint)
 
     def _needed_lock(self) -> Lock:
         lock = self.read_lock()

@@ -31,11 +31,12 @@ def import_book(workbook: str, output: str, append: bool, force: bool) -> int:
     from oncsync.workbook import book_to_requests, read_workbook
 
     path = Path(output).absolute()
+    book = read_workbook(Path(workbook))
     if append and force:
         raise click.UsageError("`--append` and `--force` exclude each other")
     if path.exists() and not (append or force):
         raise InputError(f"`{path}` is there already", hint="give `--append` or `--force`, or another `-o`")
-    imported = book_to_requests(read_workbook(Path(workbook)), path.parent)
+    imported = book_to_requests(book, path.parent)
     for note in imported.notes:
         say(f"note: {note}")
     added = _append(path, imported) if append and path.exists() else _write(path, imported, Path(workbook).name)
@@ -71,8 +72,7 @@ def _write(path: Path, imported: Imported, source: str) -> int:
 
 def _append(path: Path, imported: Imported) -> int:
     """Adds the rows whose names the manifest does not have; gives how many."""
-    from oncsync.manifest import load_manifest
-    from oncsync.manifest import append_requests
+    from oncsync.manifest import append_requests, load_manifest
 
     present = load_manifest(path).requests
     names = {request.name for request in present}
@@ -101,11 +101,15 @@ def export_book(
 
     project = make_project(manifest, folder, token_file, variables)
     path = Path(workbook).absolute()
+    if path.suffix.lower() != ".xlsx":
+        raise InputError(f"`{workbook}` is no name for a workbook", hint="give it the ending `.xlsx`")
     if path.exists() and not force:
         raise InputError(f"`{path}` is there already", hint="give `--force` to replace it, or another name")
     exported = manifest_to_rows(project.manifest, project.read_lock())
     for note in exported.notes:
         say(f"note: {note}")
+    if project.manifest.server != "production":
+        say(f"note: the workbook has no place for `server: {project.manifest.server}`; an import means production")
     write_workbook(path, exported.rows, exported.settings)
     click.echo(f"{count(len(exported.rows), 'row')} into {path}")
     return 0

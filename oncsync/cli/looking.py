@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-
 import click
 
 from oncsync.cli.options import make_project, option, print_json, project_options
@@ -26,6 +23,5 @@ def status(
     if as_json:
         print_json(answer)
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        click.echo("\n".join(describe_status(answer, width)))
+        click.echo("\n".join(describe_status(answer)))
     return 0

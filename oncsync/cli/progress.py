@@ -23,10 +23,8 @@ MOST_MESSAGE = 140
 @contextmanager
 def make_display(*, quiet: bool, verbose: bool) -> Iterator[Watcher]:
     """Gives the display that fits: bars when stderr is a terminal, lines otherwise, warnings only when quiet."""
-    if quiet or verbose or not sys.stderr.isatty():
-        yield PlainDisplay(quiet=quiet, verbose=verbose)
-        return
-    display = LiveDisplay()
+    is_plain = quiet or verbose or not sys.stderr.isatty()
+    display: PlainDisplay | LiveDisplay = PlainDisplay(quiet=quiet, verbose=verbose) if is_plain else LiveDisplay()
     try:
         yield display
     finally:
@@ -34,19 +32,36 @@ def make_display(*, quiet: bool, verbose: bool) -> Iterator[Watcher]:
 
 
 class _Repeats:
-    """Tells a message of the service, or why something is tried again, once, however many chunks it is about."""
+    """Holds back what would be said again and again.
+
+    Why something is tried again is told once; remarks of the service are counted for one line at the end, except those
+    that speak of restrictions, which may mean that data are missing (open question 46).
+    """
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
+        self._remarks = 0
+        self._first_remark = ""
 
     def is_new(self, notice: Notice) -> bool:
-        """Whether a notice is worth a line."""
+        """Whether a notice is worth a line now."""
+        if notice.event == "message" and "restrict" not in notice.text.casefold():
+            self._remarks += 1
+            self._first_remark = self._first_remark or notice.text.split("; ")[0]
+            return False
         if notice.event not in ("message", "retry"):
             return True
         if notice.text in self._seen:
             return False
         self._seen.add(notice.text)
         return True
+
+    def summary(self) -> str | None:
+        """Gives the line for the end, None when the service remarked nothing."""
+        if not self._remarks:
+            return None
+        orders = count(self._remarks, "order")
+        return f"note: ONC remarked on {orders}, first: {shorten(self._first_remark, MOST_MESSAGE)} (all in the log)"
 
 
 def _line(notice: Notice) -> str:
@@ -69,6 +84,9 @@ class PlainDisplay:
 
     def notice(self, notice: Notice) -> None:
         """Prints one event, if it is wanted."""
+        if self._verbose and notice.event == "message":
+            say(_line(notice))
+            return
         wanted = self._verbose or notice.level in SHOWN_QUIETLY or (not self._quiet and notice.level != "debug")
         if wanted and self._repeats.is_new(notice):
             say(_line(notice))
@@ -79,6 +97,12 @@ class PlainDisplay:
             return
         self._last = self._clock()
         say(_progress_text(counts))
+
+    def close(self) -> None:
+        """Prints the line about the service's remarks."""
+        summary = self._repeats.summary()
+        if summary and not (self._quiet or self._verbose):
+            say(summary)
 
 
 def _progress_text(counts: Counts) -> str:
@@ -126,5 +150,8 @@ class LiveDisplay:
         self._bars.update(self._files, total=max(whole, 1), completed=done, text=files, visible=True)
 
     def close(self) -> None:
-        """Takes the bars away."""
+        """Takes the bars away and prints the line about the service's remarks."""
         self._bars.stop()
+        summary = self._repeats.summary()
+        if summary:
+            say(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from oncsync.cli.options import option
 from oncsync.errors import InputError, TokenError
 
 ONC_HOST = "data.oceannetworks.ca"
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @click.command()
@@ -39,7 +41,8 @@ def init(manifest: str, server: str, force: bool) -> int:
     click.echo(f"Wrote {path}")
     if ignored:
         click.echo(f"Added `{ignored}` to {path.parent / '.gitignore'}")
-    click.echo("Next: edit it, then `oncsync resolve` and `oncsync sync`")
+    token = "" if server == "sandbox" else "give your token (`oncsync auth login`), "
+    click.echo(f"Next: edit it, {token}then `oncsync resolve` and `oncsync sync`")
     return 0
 
 
@@ -79,6 +82,8 @@ def login(host: str) -> int:
     else:
         text = sys.stdin.readline()
     click.echo(f"The token for {host} is in {store_token(host, text)}")
+    if not UUID.fullmatch(text.strip()):
+        say("warning: ONC's tokens look like 01234567-89ab-cdef-0123-456789abcdef; this one does not")
     return 0
 
 

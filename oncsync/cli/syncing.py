@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @project_options
 @option("--retry-failed", is_flag=True, help="Count chunks that failed for good as work.")
 @option("--only", multiple=True, metavar="NAME", help="Only this entry; may be given several times.")
+@option("--frozen", is_flag=True, help="Use the lock as it is, without looking at the manifest's entries.")
 @option("--exit-code", is_flag=True, help="Exit 1 when something is to be done.")
 @option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def plan(
@@ -28,16 +29,33 @@ def plan(
     variables: tuple[str, ...],
     retry_failed: bool,
     only: tuple[str, ...],
+    frozen: bool,
     exit_code: bool,
     as_json: bool,
 ) -> int:
-    """Show what `sync` would do with the lock and the folder as they are. Asks nobody and changes nothing."""
+    """Show what `sync` would do; change nothing.
+
+    Asks nobody, unless the lock is missing or out of date, or a span moves with the clock: then it is resolved again,
+    as `sync` would, without being written. `--frozen` plans with the lock as it is.
+    """
     project = make_project(manifest, folder, token_file, variables)
-    answer = project.plan(retry_failed=retry_failed, only=only)
+    answer, resolved = _plan(project, False, frozen, retry_failed, only, quiet=False)
     _print_plan(answer, as_json)
-    if not project.is_lock_current():
-        say("warning: the lock is out of date; `sync` would resolve first")
-    return 1 if exit_code and answer.work else 0
+    if exit_code and answer.work:
+        return 1
+    return resolved.exit_code if resolved else 0
+
+
+def _plan(
+    project: Project, locked: bool, frozen: bool, retry_failed: bool, only: tuple[str, ...], *, quiet: bool
+) -> tuple[Plan, ResolveResult | None]:
+    """Gives what a sync would do, with the lock that it would use."""
+    lock, resolved = project.lock_for_dry_run(locked=locked, frozen=frozen)
+    if resolved is not None:
+        _tell_resolution(project, resolved, quiet)
+    for notice in dict.fromkeys(project.notices):
+        say(f"warning: {notice}")
+    return project.plan(retry_failed=retry_failed, only=only, lock=lock), resolved
 
 
 def _print_plan(answer: Plan, as_json: bool) -> None:
@@ -113,10 +131,8 @@ def sync(
     if warning:
         say(f"warning: {warning}")
     if dry_run:
-        lock, resolved = project.lock_for_dry_run(locked=locked, frozen=frozen)
-        if resolved is not None:
-            _tell_resolution(project, resolved, quiet)
-        _print_plan(project.plan(retry_failed=retry_failed, only=only, lock=lock), as_json)
+        answer, resolved = _plan(project, locked, frozen, retry_failed, only, quiet=quiet)
+        _print_plan(answer, as_json)
         return resolved.exit_code if resolved else 0
     from oncsync.cli.progress import make_display
 
@@ -146,7 +162,8 @@ def _tell_resolution(project: Project, result: ResolveResult, quiet: bool) -> No
     for failure in result.failures:
         say(f"error: `{failure.entry}` could not be resolved: {failure.error}")
     if not quiet and not result.change.is_same:
-        say("\n".join(describe_resolution(result, project.lock_path.name)))
+        lines = describe_resolution(result, project.lock_path.name)
+        say("\n".join(lines if result.is_written else lines[:-1]))
 
 
 def _print_result(project: Project, result: SyncResult, as_json: bool, quiet: bool) -> None:
@@ -157,16 +174,29 @@ def _print_result(project: Project, result: SyncResult, as_json: bool, quiet: bo
         return
     if quiet:
         return
+    left = result.plan.counts["failed"]
     if not counts.total:
-        click.echo("Nothing to do: the folder is as the lock wants it")
-        return
-    parts = [f"{count(counts.done, 'chunk')} done", f"{counts.empty:,} without data" if counts.empty else ""]
-    parts += [
-        f"{counts.failed:,} failed" if counts.failed else "",
-        f"{result.moved:,} files moved" if result.moved else "",
-    ]
-    click.echo(
-        f"{', '.join(filter(None, parts))}; {count(counts.files, 'file')}, {size(counts.bytes)} into {project.folder}"
-    )
+        moved = f"{count(result.moved, 'file')} moved to where the manifest wants them" if result.moved else ""
+        here = "Nothing to do: the folder is as the lock wants it" if not left else "Nothing new to do"
+        click.echo(moved or here)
+    else:
+        click.echo(_summary(project, result))
     if counts.failed:
         click.echo("`oncsync status` tells why; the next `sync` tries again what can be tried again")
+    if left:
+        click.echo(
+            f"{count(left, 'chunk')} failed for good before: `oncsync status` tells why, `--retry-failed` tries again"
+        )
+
+
+def _summary(project: Project, result: SyncResult) -> str:
+    counts = result.counts
+    parts = [f"{count(counts.done, 'chunk')} done"]
+    for number, words in (
+        (counts.empty, "without data"),
+        (counts.failed, "failed"),
+        (result.moved, "files moved to where the manifest wants them"),
+    ):
+        if number:
+            parts.append(f"{number:,} {words}")
+    return f"{', '.join(parts)}; {count(counts.files, 'file')}, {size(counts.bytes)} into {project.folder}"

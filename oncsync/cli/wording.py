@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COURTESY_RUN_THREADS = 4
 MOST_LINES = 12
+PERMANENT_OUTCOMES = ("failed-permanent", "refused")
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "same": "="}
 
 
@@ -70,9 +71,8 @@ def describe_resolution(result: ResolveResult, lock_name: str) -> list[str]:
         lines = [change_line(entry) for entry in change.entries if entry.change != "same"]
         if same:
             lines.append(f"  = {count(len(same), 'entry', 'entries')} unchanged")
-    orders = count(change.chunk_ids, "chunk")
     written = f"`{lock_name}` written" if result.is_written else f"`{lock_name}` is unchanged"
-    return [*lines, f"{written}: {orders}, one order each"]
+    return [*lines, f"{written}: {count(change.chunk_ids, 'chunk')}, one order each"]
 
 
 def change_line(entry: EntryChange) -> str:
@@ -119,48 +119,54 @@ def describe_plan(plan: Plan) -> list[str]:
     return [*table(rows, right=(1,)), ", ".join([total, *filter(None, others)])]
 
 
-def describe_status(status: Status, width: int | None = None) -> list[str]:
-    """Gives the status as a table of requests, the reasons of failures below it, then the totals.
-
-    Names of requests are cut so that the table fits into `width` columns, if any.
-    """
-    head = ("", "done", "empty", "failed", "pending", "files", "size")
-    rows: list[Sequence[str]] = [head]
+def describe_status(status: Status) -> list[str]:
+    """Gives two lines per request, the reasons of failures below them, then the totals; fits a narrow terminal."""
+    lines = []
     for entry in status.entries:
-        rows.append((entry.name, *[""] * 6))
-        rows += [_status_row(request) for request in entry.requests]
-    lines = table(_fit(rows, width), right=range(1, 7))
-    for entry in status.entries:
-        for request in entry.requests:
-            lines += [
-                f"{failure.outcome}: {request.request}, {count(failure.chunks, 'chunk')} from {failure.first:%Y-%m-%d}:"
-                f" {failure.reason}"
-                for failure in request.failures
-            ]
-    ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed"
+        lines.append(entry.name)
+        lines += [line for request in entry.requests for line in _request_lines(request)]
+        if not entry.requests:
+            lines.append("  nothing to ask for: see `oncsync resolve`")
+    if status.unwanted_files:
+        lines.append(f"{count(status.unwanted_files, 'file')} here that the lock does not ask for any more")
+    ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed, {status.pending:,} pending"
+    others = [
+        f"{status.open:,} open" if status.open else "",
+        f"{status.waiting:,} in the future" if status.waiting else "",
+    ]
     held = f"{count(status.files, 'file')}, {size(status.bytes)}"
-    open_ = f"{status.pending:,} pending" + (f", {status.waiting:,} not yet due" if status.waiting else "")
-    return [*lines, f"{count(status.chunks, 'chunk')}: {ended}, {open_}; {held}"]
+    return [*lines, f"{count(status.chunks, 'chunk')}: {', '.join([ended, *filter(None, others)])}; {held}"]
 
 
-def _fit(rows: list[Sequence[str]], width: int | None) -> list[Sequence[str]]:
-    """Cuts the first column to what the others leave of the width."""
-    if width is None:
-        return rows
-    others = sum(2 + max(len(row[column]) for row in rows) for column in range(1, len(rows[0])))
-    room = max(24, width - others - 1)
-    return [(shorten(row[0], room), *row[1:]) for row in rows]
-
-
-def _status_row(request: RequestStatus) -> Sequence[str]:
-    note = " (off)" if request.is_off else " (brought by another request)" if request.same_as else ""
+def _request_lines(request: RequestStatus) -> list[str]:
     span = f"{request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
-    return (
-        f"  {span} {request.request}{note}",
-        str(request.done),
-        str(request.empty),
-        str(request.failed),
-        str(request.pending + request.waiting),
-        str(request.files),
-        size(request.bytes),
+    lines = [f"  {request.request} {span}", f"    {_how_far(request)}"]
+    for failure in request.failures:
+        again = " (`oncsync sync --retry-failed` tries again)" if failure.outcome in PERMANENT_OUTCOMES else ""
+        lines.append(f"    {failure.outcome} from {failure.first:%Y-%m-%d}: {failure.reason}{again}")
+    return lines
+
+
+def _how_far(request: RequestStatus) -> str:
+    if request.is_off:
+        return "switched off"
+    if request.same_as:
+        return "brought by another request"
+    done = (
+        count(request.chunks, "chunk")
+        if request.done == request.chunks
+        else f"{request.done:,} of {count(request.chunks, 'chunk')}"
     )
+    parts = [f"{done} done" + (f" ({request.covered:,} in files of another split)" if request.covered else "")]
+    for number, words in (
+        (request.empty, "without data"),
+        (request.failed, "failed"),
+        (request.pending, "pending"),
+        (request.open, "open: newer data may come"),
+        (request.waiting, "in the future"),
+    ):
+        if number:
+            parts.append(f"{number:,} {words}")
+    if request.files:
+        parts.append(f"{count(request.files, 'file')}, {size(request.bytes)}")
+    return ", ".join(parts)

@@ -178,7 +178,8 @@ class Run:
         if work.was_ordered_anew:
             self.finish(work, "expired", reason)
             return
-        self.tell("reorder", f"ordered anew, because the service said: {reason}", work, level="warning")
+        text = f"the service no longer has the order, it is placed anew ({reason})"
+        self.tell("reorder", text, work, level="warning")
         notes = [*work.notes, f"ordered anew: {reason}"]
         self.waiting.appendleft(Work(work.planned, work.terms, work.options, was_ordered_anew=True, notes=notes))
 

@@ -189,7 +189,7 @@ class _Entry:
                         place, f"An extension has no dot: {shown(word)}", f"did you mean `{word.lstrip('.')}`?"
                     )
                 elif re.search(r"\s", word):
-                    hint = "`oncsync discover` lists the codes"
+                    hint = "Data Search shows the codes: https://data.oceannetworks.ca/DataSearch"
                     self._mistakes.add(place, f"{shown(word)} is no code: it holds a space", hint)
 
     def _check_times(self) -> None:

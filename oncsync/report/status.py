@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 
 from oncsync.lockfile import Chunk, Lock, LockedRequest, describe_request
-from oncsync.state import State
+from oncsync.state import ChunkState, State
+from oncsync.timespan import Span, merge_spans
 
 
 class FailureStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,7 +34,12 @@ class RequestStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     empty: int = 0
     failed: int = 0
     pending: int = 0
+    open: int = 0
+    """Chunks whose data are here as far as there are any; newer ones may come."""
     waiting: int = 0
+    """Chunks that begin in the future."""
+    covered: int = 0
+    """Of those done: chunks whose data are here in files that were cut in another way."""
     files: int = 0
     bytes: int = 0
     is_off: bool = False
@@ -62,9 +68,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     empty: int
     failed: int
     pending: int
+    open: int
     waiting: int
     files: int
     bytes: int
+    unwanted_files: int
+    """Files of ours that no request of the lock asks for any more."""
     entries: tuple[EntryStatus, ...]
 
 
@@ -93,7 +102,10 @@ def make_status(lock: Lock, state: State, steps: Mapping[str, str], folder: str)
     )
     ids = {chunk.id for _, _, chunk in lock.chunks()}
     groups = [_group(key, state, steps) for key in ids]
-    held = [file for key in ids if key in state.chunks for file in state.chunks[key].files]
+    held = [file for key, chunk in state.chunks.items() if key in ids for file in chunk.files]
+    covered = _covered_spans(lock, steps)
+    others = [chunk for key, chunk in state.chunks.items() if key not in ids and not _covers(chunk, covered)]
+    unwanted = [file for chunk in others for file in chunk.files]
     return Status(
         server=lock.server,
         folder=folder,
@@ -103,11 +115,28 @@ def make_status(lock: Lock, state: State, steps: Mapping[str, str], folder: str)
         empty=groups.count("empty"),
         failed=groups.count("failed"),
         pending=groups.count("pending"),
+        open=groups.count("open"),
         waiting=groups.count("waiting"),
+        unwanted_files=len(unwanted),
         files=len(held),
         bytes=sum(file.bytes for file in held),
         entries=entries,
     )
+
+
+def _covered_spans(lock: Lock, steps: Mapping[str, str]) -> dict[str, list[Span]]:
+    """Gives, per product, the spans that files of another cut hold."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for _, request, chunk in lock.chunks():
+        if steps.get(chunk.id) == "covered":
+            spans[request.product_digest].append(chunk.span)
+    return {product: merge_spans(covered) for product, covered in spans.items()}
+
+
+def _covers(chunk: ChunkState, covered: Mapping[str, list[Span]]) -> bool:
+    """Whether a chunk that the lock does not name holds data that it asks for."""
+    span = Span(chunk.begin, chunk.end)
+    return any(span.overlaps(wanted) for wanted in covered.get(chunk.product, ()))
 
 
 def _group(key: str, state: State, steps: Mapping[str, str]) -> str:
@@ -116,6 +145,8 @@ def _group(key: str, state: State, steps: Mapping[str, str]) -> str:
     step = steps.get(key, "order")
     if chunk is not None and chunk.outcome in _FAILED_OUTCOMES and step in ("order", "failed", "attach"):
         return "failed"
+    if step == "wait" and chunk is not None and chunk.outcome is not None:
+        return "open"
     return _GROUPS[step]
 
 
@@ -127,6 +158,7 @@ def _request_status(request: LockedRequest, state: State, steps: Mapping[str, st
     for chunk in request.chunks:
         group = _group(chunk.id, state, steps)
         counts[group] += 1
+        counts["covered"] += steps.get(chunk.id) == "covered"
         chunk_state = state.chunks.get(chunk.id)
         if chunk_state is None:
             continue
@@ -145,7 +177,9 @@ def _request_status(request: LockedRequest, state: State, steps: Mapping[str, st
         empty=counts["empty"],
         failed=counts["failed"],
         pending=counts["pending"],
+        open=counts["open"],
         waiting=counts["waiting"],
+        covered=counts["covered"],
         files=files,
         bytes=size,
         is_off=not request.download,

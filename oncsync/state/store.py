@@ -180,7 +180,8 @@ def parse_state(content: bytes, name: str) -> State:
 def _unreadable(name: str, reason: Exception) -> InputError:
     return InputError(
         f"`{name}` is not a state document of oncsync: {reason}",
-        hint="nothing was changed; put a copy from a backup in its place, or move it away to start anew",
+        hint="nothing was changed; put a copy from a backup in its place. "
+        "Without a state every file is fetched again, beside those that are here",
     )
 
 

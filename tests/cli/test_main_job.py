@@ -62,9 +62,11 @@ def test_sync_fetches_every_file_and_then_has_nothing_to_do(world: World, oncsyn
 
 def test_plan_and_dry_run_say_what_sync_would_do(world: World, oncsync: Command) -> None:
     """R167: list first, download later."""
-    assert oncsync("plan").code == 2
-    oncsync("resolve")
+    assert oncsync("plan", "--frozen").code == 2
     said = oncsync("plan")
+    assert not (world.directory / "oncsync.lock").exists()
+    oncsync("resolve")
+    assert oncsync("plan").out == said.out
     assert "order  3  axis  BACAX CTD TSSD csv dpo_average=3600 dpo_resample=average  new" in said.out
     assert "3 chunks to do (3 new orders), 0 here or empty" in said.out
     assert oncsync("plan", "--exit-code").code == 1
@@ -80,11 +82,11 @@ def test_status_shows_each_request_and_the_services_words(world: World, oncsync:
     """R106, R114: progress per request, failures with the service's message."""
     world.write(TWO_PLACES)
     oncsync("sync")
-    said = oncsync("status")
-    assert "axis" in said.out
-    assert said.out.splitlines()[-1].endswith(
-        "0 failed, 0 pending; 12 files, " + said.out.rsplit(" files, ")[1].strip()
-    )
+    lines = oncsync("status").out.splitlines()
+    assert lines[0] == "axis"
+    assert lines[1] == "  BACAX CTD TSSD csv dpo_average=3600 dpo_resample=average 2015-01-01..2015-04-01"
+    assert lines[2].startswith("    3 chunks done, 6 files, ")
+    assert lines[-1].startswith("6 chunks: 6 done, 0 without data, 0 failed, 0 pending; 12 files, ")
     answer = json.loads(oncsync("status", "--json").out)
     assert (answer["done"], answer["failed"], answer["pending"]) == (6, 0, 0)
     assert [request["request"].split()[0] for request in answer["entries"][0]["requests"]] == ["BACAX", "NC89"]
@@ -114,8 +116,50 @@ requests:
     assert "dpo_resample" in failures["bad"][0]["reason"]
     assert failures["bad"][0]["reason"] in oncsync("status").out
     before = world.asked("request")
-    oncsync("sync")
+    again = oncsync("sync")
     assert world.asked("request") == before
+    assert again.code == 3
+    assert "1 chunk failed for good before" in again.out
+
+
+def test_only_limits_the_work_to_one_entry_and_knows_the_names(world: World, oncsync: Command) -> None:
+    world.write(CTD_CSV + CTD_CSV.replace("axis", "plots").replace("csv", "json"))
+    said = oncsync("sync", "--only", "plot")
+    assert said.code == 2
+    assert "`oncsync.yaml` has no entry `plot`" in said.err
+    assert "did you mean `plots`?" in said.err
+    assert oncsync("sync", "--only", "plots").code == 0
+    assert all(".json" in name or "_JSON_" in name for name in world.tree())
+
+
+def test_files_that_the_lock_does_not_ask_for_any_more_are_counted_and_kept(world: World, oncsync: Command) -> None:
+    other = CTD_CSV.replace("axis", "other").replace("csv", "json")
+    world.write(CTD_CSV + other)
+    oncsync("sync")
+    tree = world.tree()
+    world.write(CTD_CSV)
+    assert oncsync("sync").code == 0
+    assert world.tree() == tree
+    assert "6 files here that the lock does not ask for any more" in oncsync("status").out
+
+
+def test_data_held_in_another_split_are_done_and_said_to_be_so(world: World, oncsync: Command) -> None:
+    oncsync("sync")
+    world.write(CTD_CSV + "    splitDateRange: year\n")
+    assert oncsync("sync").out == "Nothing to do: the folder is as the lock wants it\n"
+    said = oncsync("status")
+    assert "    1 chunk done (1 in files of another split)" in said.out
+    assert "ask for any more" not in said.out
+
+
+def test_remarks_of_the_service_are_one_line_at_the_end_and_whole_in_the_log(world: World, oncsync: Command) -> None:
+    """P31: messages reach the user, without a line for every order."""
+    said = oncsync("sync")
+    assert said.err.count("ONC remarked") == 1
+    assert "note: ONC remarked on 3 orders, first: No value given for dpo_" in said.err
+    assert said.err.count("No value given") == 1
+    log = (world.folder / ".oncsync" / "oncsync.log").read_text()
+    assert log.count("No value given for dpo_dataGaps") == 3
 
 
 def test_the_log_has_one_json_object_per_line(world: World, oncsync: Command) -> None:

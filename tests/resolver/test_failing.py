@@ -214,8 +214,8 @@ def test_a_service_that_is_not_there_is_told_as_such(connect: Connect) -> None:
 
 def test_a_service_that_goes_away_in_between_is_a_failure_of_what_was_not_asked_yet(connect: Connect) -> None:
     """One entry was asked: exit code 3, not 5."""
-    reset = Reply(200, b"[]", length=10, reset=True, cut=0)
-    _, session = connect(World(instead=broken_for("deployments", reset, deviceCategoryCode="HYDROPHONE")))
+    gone = Reply(raw=b"")
+    _, session = connect(World(instead=broken_for("deployments", gone, deviceCategoryCode="HYDROPHONE")))
     resolution = resolved(BOTH, session)
     assert [one.name for one in resolution.lock.entries] == ["ctds"]
     assert [one.entry for one in resolution.failures] == ["sound"]

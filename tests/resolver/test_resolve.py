@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from oncsync.errors import ProblemsError
@@ -11,6 +13,7 @@ from tests.manifest.support import load_text
 from tests.resolver.conftest import Connect, Resolve
 from tests.resolver.making import at
 from tests.resolver.world import NOW, World, briefly, entry, requests_of, resolved
+from tests.support.scripted import Asked
 
 NB_CTD = "locationCode: NB\ndeviceCategoryCode: CTD\n"
 CSV = "dataProductCode: TSSD\nextension: csv\n"
@@ -87,6 +90,24 @@ def test_an_option_reaches_the_formats_that_have_it(resolve: Resolve) -> None:
     }  # fmt: skip
 
 
+def test_a_value_that_one_place_does_not_take_is_reported_and_not_sent_there(connect: Connect) -> None:
+    def at_na_none_only(asked: Asked, body: Any) -> Any:
+        if asked.path == "/api/dataProducts" and asked.query.get("locationCode") == "NA":
+            for row in body:
+                for known in row["dataProductOptions"]:
+                    known["allowableValues"] = ["none"]
+        return body
+
+    _, session = connect(World(alter=at_na_none_only))
+    resolution = resolved(entry(CSV + "deviceCategoryCode: CTD\noptions: {dpo_resample: average}"), session)
+    assert {(one.source["locationCode"], *one.options.values()) for one in requests_of(resolution)} == {
+        ("NA",), ("NB", "average")
+    }  # fmt: skip
+    assert [remark.message for remark in resolution.remarks] == [
+        "`dpo_resample=average` is not possible everywhere for TSSD/csv; it is not sent where it is not"
+    ]
+
+
 def test_a_wrong_option_is_refused_with_its_line_and_the_help_document(resolve: Resolve) -> None:
     with pytest.raises(ProblemsError) as caught:
         resolve(entry(NB_CTD + CSV + "options: {dpo_resample: averag}"))
@@ -127,6 +148,16 @@ def test_with_both_methods_the_same_data_are_listed_twice_and_fetched_once(resol
     assert by_device[0].same_as == by_place[0].id
     assert by_device[0].chunks == ()
     assert len(by_place[0].chunks) == 12
+
+
+def test_with_both_methods_a_property_is_compared_too(resolve: Resolve) -> None:
+    """R71, R77: the same property by place and by device is the same data, another property is not."""
+    lines = "downloadMethod: all\nextension: csv\nlocationCode: NB\npropertyCode: [salinity, seawatertemperature]"
+    found = requests_of(resolve(entry(lines)))
+    by_place = {one.source["propertyCode"]: one.id for one in found if "locationCode" in one.source}
+    by_device = {one.source["propertyCode"]: one.same_as for one in found if "deviceCode" in one.source}
+    assert len(by_place) == 2
+    assert by_device == by_place
 
 
 def test_with_both_methods_a_device_that_no_place_line_names_is_fetched(resolve: Resolve) -> None:
