@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from oncsync.timespan import UTC, format_instant
 
 MOST_BYTES = 10 * 1024 * 1024
 KEPT_FILES = 5
+
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What JSON leaves as it is, but a terminal obeys, an editor takes for a line's end, or no file can hold."""
 
 
 class EventLog:
@@ -45,7 +49,7 @@ class EventLog:
             "text": self._redact(notice.text),
         }
         line = json.dumps({key: value for key, value in members.items() if value is not None}, ensure_ascii=False)
-        line = line.encode("utf-8", "backslashreplace").decode("utf-8")
+        line = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
         if self._handler is not None:
             self._handler.emit(logging.LogRecord("oncsync", logging.INFO, "", 0, line, None, None))
 

@@ -11,12 +11,15 @@ from typing import Literal, TypeAlias
 from oncsync.errors import FaultError, ForbiddenError, OncsyncError, RefusedError, ServiceError, UnreachableError
 from oncsync.state import Outcome
 
+BAD_REQUEST, GONE = 400, 410
 NO_DATA_CODE = 33
 FUTURE_CODE = 25
 """The service took the span for the future: no data now, never the last word on a span that has begun."""
 UNKNOWN_CODE = 127
 MISSING_OPTION_CODE = 128
 WRONG_OPTION_CODES = (UNKNOWN_CODE, 129)
+REFUSALS = (23, UNKNOWN_CODE, MISSING_OPTION_CODE, 129)
+"""Codes that say the question itself is wrong; any other code is a fault with its text (open question 49)."""
 NOT_THEN_TEXT = "not during the provided time range"
 
 Verdict: TypeAlias = Literal["retry", "forget"] | Outcome
@@ -32,19 +35,25 @@ def judge_request(error: OncsyncError) -> Verdict:
         return "retry"
     if isinstance(error, RefusedError):
         was_elsewhere = error.code == UNKNOWN_CODE and NOT_THEN_TEXT in (error.text or "").casefold()
-        return "empty" if error.code in (NO_DATA_CODE, FUTURE_CODE) or was_elsewhere else "refused"
+        if error.code in (NO_DATA_CODE, FUTURE_CODE) or was_elsewhere:
+            return "empty"
+        return "refused" if error.code in REFUSALS else "failed-retryable"
     return "refused" if isinstance(error, ForbiddenError) else "failed-retryable"
 
 
-def judge_order_call(error: OncsyncError) -> Verdict:
-    """Says what an error of `run` or `download` means: a refusal there is about the id, which is then unknown."""
+def judge_poll(error: OncsyncError) -> Verdict:
+    """Says what an error of `run` means. Only an unknown id ends an order; anything else leaves it where it is."""
     if isinstance(error, FaultError | UnreachableError):
         return "retry"
-    if isinstance(error, RefusedError):
+    is_unknown = isinstance(error, RefusedError) and (error.code == UNKNOWN_CODE or error.status == GONE)
+    return "forget" if is_unknown else "failed-retryable"
+
+
+def judge_download(error: OncsyncError) -> Verdict:
+    """Says what an error of `download` means. A 400 without a code is what a cancelled run gives (onc-api.md 3.3)."""
+    if isinstance(error, RefusedError) and error.code is None and error.status == BAD_REQUEST:
         return "forget"
-    if isinstance(error, ForbiddenError):
-        return "refused"
-    return "forget" if isinstance(error, ServiceError) else "failed-retryable"
+    return "refused" if isinstance(error, ForbiddenError) else judge_poll(error)
 
 
 def corrected_options(

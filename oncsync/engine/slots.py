@@ -24,6 +24,7 @@ from oncsync.atomic import write_atomic
 from oncsync.errors import FolderError
 
 LOCK_PATIENCE = 10.0
+LOCK_INTERVAL = 0.02
 UNCONFIRMED_LIFE = timedelta(minutes=10)
 """How long an order without an id counts when nobody can tell whether its process lives."""
 LONGEST_REQUEST = timedelta(hours=2)
@@ -149,7 +150,8 @@ class SlotBook:
 
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            guard = portalocker.Lock(str(self._path.with_suffix(".lock")), mode="a", timeout=LOCK_PATIENCE)
+            path = str(self._path.with_suffix(".lock"))
+            guard = portalocker.Lock(path, mode="a", timeout=LOCK_PATIENCE, check_interval=LOCK_INTERVAL)
             guard.acquire()
         except (OSError, portalocker.LockException) as error:
             raise _CannotShareError(f"`{self._path.parent}` cannot be locked ({error})") from None

@@ -7,12 +7,13 @@ Sources: onc-api.md 3.3, open questions 7, 8, 13, 17, 18 and 20.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from oncsync.api import EndOfFiles, Expired, FailedRun, NoData, NotReady
-from oncsync.engine.outcomes import explain, judge_order_call
+from oncsync.engine.outcomes import explain, judge_download
 from oncsync.engine.pace import Pace
 from oncsync.engine.plan import PlannedChunk, Terms
 from oncsync.engine.transfers import Answer, Broken, Fetched, Job, Stopped
@@ -38,12 +39,15 @@ class Work:
     slot: str | None = None
     request_id: int | None = None
     order_began: float = 0.0
+    age_before: timedelta = timedelta()
+    """How old the order was when this run took it up."""
     estimate: float | None = None
     tries: int = 0
     successes_at_failure: int = 0
     was_ordered_anew: bool = False
     was_corrected: bool = False
     counts: dict[int, int | None] = field(default_factory=dict)
+    ends_to_trust: int = ENDS_TO_TRUST
     ends_seen: dict[Job, int] = field(default_factory=dict)
     """How often the service said that it has no such file, for runs that announced no number."""
     jobs: dict[Job, int] = field(default_factory=dict)
@@ -112,9 +116,10 @@ class Settle(msgspec.Struct, frozen=True):
 
 
 class Reorder(msgspec.Struct, frozen=True):
-    """The service does not have the order (any more)."""
+    """The service does not have the order (any more); `is_loss` says that it had made the files."""
 
     reason: str
+    is_loss: bool = False
 
 
 class Fail(msgspec.Struct, frozen=True):
@@ -142,9 +147,7 @@ def react_to_file(work: Work, job: Job, answer: Answer, tries: int, waited: floa
     if _is_beyond(work, job):
         return _react_beyond(job, answer, tries, waited, pace)
     if isinstance(answer, FailedRun):
-        if answer.phase == "cancelled":
-            return Reorder("the order was cancelled at the service")
-        return Fail(answer.text or "the run failed at the service", run_failed=True)
+        return _react_to_failed_run(answer)
     if isinstance(answer, NotReady):
         if waited > pace.synchronize_patience:
             return Fail(f"file {job.index} was not ready {waited / 60:.0f} min after its run was complete")
@@ -168,15 +171,31 @@ def _is_beyond(work: Work, job: Job) -> bool:
     return count is not None and int(job.index) > count
 
 
+def _react_to_failed_run(answer: FailedRun) -> Reaction:
+    if answer.phase == "cancelled":
+        return Reorder("the order was cancelled at the service")
+    return Fail(answer.text or "the run failed at the service", run_failed=True)
+
+
 def _react_beyond(job: Job, answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
-    """A file beyond those announced is only looked for: whatever is no file is the end, once the service speaks."""
+    """A file beyond those announced is only looked for: whatever is no file is the end, once the service speaks.
+
+    Where nothing was announced at all, only the service's own "no file" (404, 204, 410) may say that there are no data.
+    """
+    is_first = job.index == "1"
     if isinstance(answer, NotReady) and waited <= pace.meta_patience:
         return Again("not ready", answer.retry_after)
+    if is_first and isinstance(answer, NotReady):
+        return Fail(f"the run announced no file, and was not ready {waited / 60:.0f} min after its end")
+    if is_first and isinstance(answer, FailedRun):
+        return _react_to_failed_run(answer)
+    if is_first and isinstance(answer, Broken):
+        return _react_to_break(answer, tries, pace)
     if isinstance(answer, NotReady):
         return Settle(f"file {job.index}, beyond those announced, was not ready after {waited / 60:.0f} min")
     if isinstance(answer, EndOfFiles) and answer.is_page:
         return Fail(PAGE_IN_PLACE)
-    if isinstance(answer, Broken) and judge_order_call(answer.error) != "forget":
+    if isinstance(answer, Broken) and judge_download(answer.error) != "forget":
         return _react_to_break(answer, tries, pace)
     return Settle()
 
@@ -201,7 +220,7 @@ def _is_ours(answer: Broken) -> bool:
 
 
 def _react_to_break(answer: Broken, tries: int, pace: Pace) -> Reaction:
-    verdict = judge_order_call(answer.error)
+    verdict = judge_download(answer.error)
     if verdict == "retry" and tries < pace.attempts:
         return Again("broken", getattr(answer.error, "retry_after", None), answer)
     if verdict == "forget":
@@ -215,10 +234,10 @@ def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expire
     if isinstance(answer, EndOfFiles) and answer.is_page:
         return Fail(PAGE_IN_PLACE)
     if isinstance(answer, Expired) and (count is not None or job.index == "1"):
-        return Reorder("the files were deleted at the service")
+        return Reorder("the files were deleted at the service", is_loss=True)
     if count is None:
         work.ends_seen[job] = work.ends_seen.get(job, 0) + 1
-        return Settle() if work.ends_seen[job] >= ENDS_TO_TRUST else Again("late")
+        return Settle() if work.ends_seen[job] >= work.ends_to_trust else Again("late")
     if tries < pace.late_file_attempts:
         return Again("late")
     return Fail(f"the service announced {count} files, but has no file {job.index}")

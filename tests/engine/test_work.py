@@ -27,7 +27,7 @@ ABSENT: list[EndOfFiles | NoData | Expired] = [EndOfFiles(), NoData(), Expired()
 FETCHED = Fetched("a.csv", "p.part", 1, "0" * 64, False)
 
 
-def work(count: int | None = 2, **more: object) -> Work:
+def work(count: int | None = 2) -> Work:
     """Gives a chunk whose run is over and announced `count` files."""
     plan = make_plan(make_lock(make_entry("a", make_request())), State(), (), at("2018-01-01"), Terms())
     one = Work(plan.chunks[0], Terms(), {})

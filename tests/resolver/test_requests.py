@@ -166,6 +166,20 @@ def test_a_deployment_around_another_has_chunks_on_both_sides_of_it() -> None:
     assert spans_of(outer) == [between("2020-04-01", "2020-06-01")]
 
 
+def test_a_third_deployment_names_both_that_it_overlaps() -> None:
+    """Also the one whose chunks do not lie there, because an earlier one has them."""
+    first, second, third = build(
+        [
+            site("A", "2020-01-01", "2020-03-01"),
+            site("B", "2020-02-01", "2020-05-01"),
+            site("C", "2020-02-10", "2020-02-20"),
+        ],
+        between("2020-01-01", "2021-01-01"),
+    )
+    assert third.shared_with == (first.id, second.id)
+    assert third.chunks == ()
+
+
 def test_deployments_back_to_back_share_nothing_but_their_boundary() -> None:
     first, second = build(
         [site("A", "2020-01-01", "2020-02-10"), site("B", "2020-02-10", None)], between("2020-01-01", "2020-04-01")

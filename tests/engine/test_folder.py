@@ -1,0 +1,366 @@
+"""The folder: one oncsync at a time, and what lies in it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import portalocker
+import pytest
+
+from oncsync.engine.folder import FolderLock, Holder, current_user, missing_files, prepare_folder
+from oncsync.errors import FolderBusyError, FolderError
+from oncsync.state import ChunkState, FileRecord, State
+from oncsync.timespan import UTC
+from tests.support.records import at, make_file
+from tests.support.world import child_environment
+
+NOW = at("2026-11-21T12:00")
+
+HOLD = """
+import sys
+from pathlib import Path
+from oncsync.engine.folder import FolderLock
+
+with FolderLock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    prepare_folder(tmp_path / "data")
+    return tmp_path / "data"
+
+
+@contextmanager
+def held_by_a_child(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Runs another oncsync that works in the folder as long as the block lasts."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    try:
+        yield process
+    finally:
+        process.communicate(timeout=30)
+
+
+def lock_file(folder: Path) -> Path:
+    return folder / ".oncsync" / "lock"
+
+
+def write_holder(folder: Path, **members: Any) -> None:
+    """Writes who is said to work in the folder."""
+    known: dict[str, Any] = {
+        "host": socket.gethostname(),
+        "user": "someone",
+        "process": os.getppid(),
+        "since": NOW,
+        "heartbeat": NOW,
+    }
+    lock_file(folder).write_bytes(msgspec.json.encode(Holder(**(known | members))))
+
+
+def let_everyone_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the locks of the system say yes to everybody, as on some cluster file systems."""
+    monkeypatch.setattr(portalocker, "lock", lambda stream, flags: None)
+    monkeypatch.setattr(portalocker, "unlock", lambda stream: None)
+
+
+# --- Preparing -----------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_made_with_a_place_of_our_own_that_git_ignores(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "data"
+    prepare_folder(folder)
+    prepare_folder(folder)
+    assert (folder / ".oncsync" / "partial").is_dir()
+    assert "*" in (folder / ".oncsync" / ".gitignore").read_text().splitlines()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"")
+    with pytest.raises(FolderError, match="is a file, not a folder") as caught:
+        prepare_folder(tmp_path / "data")
+    assert caught.value.exit_code == 8
+
+
+@pytest.mark.parametrize("call", ["mkdir", "exists"])
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def denied(*arguments: Any, **more: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, call, denied)
+    with pytest.raises(FolderError, match="permission denied"):
+        prepare_folder(tmp_path / "data")
+
+
+# --- Who works in it -----------------------------------------------------------------------------------------------
+
+
+def test_a_second_oncsync_is_refused_and_told_who_is_first(folder: Path) -> None:
+    """R140: single instance; exit code 6."""
+    with held_by_a_child(folder) as process:
+        with pytest.raises(FolderBusyError) as caught, FolderLock(folder):
+            pass
+        error = caught.value
+    assert error.exit_code == 6
+    for part in (str(folder), f"process {process.pid}", socket.gethostname(), current_user()):
+        assert part in error.message
+    assert "lock-timeout" in (error.hint or "")
+
+
+def test_two_in_one_process_are_two(folder: Path) -> None:
+    with FolderLock(folder), pytest.raises(FolderBusyError, match=f"process {os.getpid()}"), FolderLock(folder):
+        pass
+
+
+def test_a_folder_that_was_let_go_is_free(folder: Path) -> None:
+    for _ in range(2):
+        with FolderLock(folder):
+            assert msgspec.json.decode(lock_file(folder).read_bytes(), type=Holder).process == os.getpid()
+    assert lock_file(folder).read_bytes() == b""
+
+
+def test_a_folder_is_let_go_when_the_work_fails(folder: Path) -> None:
+    with pytest.raises(ZeroDivisionError), FolderLock(folder):
+        raise ZeroDivisionError
+    with FolderLock(folder):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_folder_whose_holder_was_killed_is_free_at_once(folder: Path) -> None:
+    """R110: nobody has to remove a lock by hand."""
+    with held_by_a_child(folder) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+        with FolderLock(folder):
+            pass
+
+
+def test_patience_waits_for_the_first_to_end(folder: Path) -> None:
+    first = FolderLock(folder)
+    first.__enter__()
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            first.__exit__(None, None, None)
+
+    with FolderLock(folder, patience=60, sleep=sleep):
+        assert len(naps) == 3
+
+
+def test_patience_ends(folder: Path) -> None:
+    naps: list[float] = []
+    with FolderLock(folder), pytest.raises(FolderBusyError), FolderLock(folder, patience=5, sleep=naps.append):
+        pass
+    assert 5 <= sum(naps) <= 5.5
+
+
+def test_without_patience_nobody_waits(folder: Path) -> None:
+    naps: list[float] = []
+    with FolderLock(folder), pytest.raises(FolderBusyError), FolderLock(folder, sleep=naps.append):
+        pass
+    assert naps == []
+
+
+# --- Where the locks of the system lie -----------------------------------------------------------------------------
+
+
+def test_a_fresh_heartbeat_keeps_us_out_where_locks_lie(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_by_a_child(folder) as process:
+        let_everyone_in(monkeypatch)
+        with pytest.raises(FolderBusyError, match=f"process {process.pid}"), FolderLock(folder):
+            pass
+    with FolderLock(folder):
+        pass
+
+
+def test_a_fresh_heartbeat_keeps_us_out_where_there_are_no_locks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(stream: object, flags: object) -> None:
+        raise portalocker.exceptions.LockException("not supported")
+
+    monkeypatch.setattr(portalocker, "lock", no_locks)
+    write_holder(folder)
+    with pytest.raises(FolderBusyError, match="someone"), FolderLock(folder, now=lambda: NOW):
+        pass
+    with FolderLock(folder, now=lambda: NOW + timedelta(minutes=2)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("members", "seconds", "is_free"),
+    [
+        ({}, 0, False),
+        ({}, 60, False),
+        ({}, 61, True),
+        ({}, -30, False),
+        ({"process": 2**22 + 1}, 0, True),
+        ({"process": os.getpid()}, 0, True),
+        ({"host": "elsewhere"}, 60, False),
+        ({"host": "elsewhere"}, 61, True),
+        ({"host": "elsewhere", "process": os.getpid()}, 0, False),
+    ],
+)
+def test_a_heartbeat_counts_for_a_minute_and_only_for_another_living_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, Any], seconds: int, is_free: bool
+) -> None:
+    if sys.platform == "win32" and members.get("process") == 2**22 + 1:
+        pytest.skip("processes cannot be looked for there without harm")
+    let_everyone_in(monkeypatch)
+    write_holder(folder, **members)
+    now = NOW + timedelta(seconds=seconds)
+    if is_free:
+        with FolderLock(folder, now=lambda: now):
+            pass
+    else:
+        with pytest.raises(FolderBusyError, match="someone"), FolderLock(folder, now=lambda: now):
+            pass
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"junk", b"\xff"])
+def test_a_lock_file_that_says_nothing_keeps_nobody_out(folder: Path, content: bytes) -> None:
+    lock_file(folder).write_bytes(content)
+    with FolderLock(folder):
+        pass
+
+
+def test_the_heartbeat_beats(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oncsync.engine.folder.HEARTBEAT_SECONDS", 0.001)
+    beaten = threading.Event()
+    beats: list[datetime] = []
+
+    def now() -> datetime:
+        beats.append(NOW + timedelta(seconds=len(beats)))
+        if len(beats) > 5:
+            beaten.set()
+        return beats[-1]
+
+    with FolderLock(folder, now=now):
+        assert beaten.wait(20)
+        holder = None
+        while holder is None:  # the file may just be being written
+            try:
+                holder = msgspec.json.decode(lock_file(folder).read_bytes(), type=Holder)
+            except msgspec.DecodeError:
+                continue
+        assert holder.heartbeat > holder.since
+
+
+def test_a_full_disk_does_not_end_a_sync_by_its_heartbeat(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with FolderLock(folder) as lock:
+        monkeypatch.setattr("oncsync.engine.folder.msgspec.json.encode", full)
+        lock._write_heartbeat()
+
+
+def test_a_folder_without_its_place_cannot_be_held(tmp_path: Path) -> None:
+    with pytest.raises(FolderError), FolderLock(tmp_path / "absent"):
+        pass
+
+
+def test_the_clock_of_the_machine_is_the_one_by_default(folder: Path) -> None:
+    with FolderLock(folder):
+        holder = msgspec.json.decode(lock_file(folder).read_bytes(), type=Holder)
+    assert abs(datetime.now(UTC) - holder.since) < timedelta(hours=1)
+
+
+# --- What lies in it -----------------------------------------------------------------------------------------------
+
+
+def state_of(*files: FileRecord) -> State:
+    """Gives a state with one chunk that holds files."""
+    chunk = ChunkState(product="p", begin=at("2017-05-01"), end=at("2017-06-01"), outcome="done", files=files)
+    return State(chunks={"c": chunk})
+
+
+ONE = make_file("a.csv", path="x/y/a.csv", content=b"12345")
+TWO = make_file("b.csv", index="2", path="x/y/b.csv", content=b"1")
+
+
+@pytest.fixture
+def filled(folder: Path) -> Path:
+    """Gives a folder in which both files lie as they should."""
+    (folder / "x" / "y").mkdir(parents=True)
+    (folder / ONE.path).write_bytes(b"12345")
+    (folder / TWO.path).write_bytes(b"1")
+    return folder
+
+
+def test_files_that_are_there_are_not_missing(filled: Path) -> None:
+    assert missing_files(filled, state_of(ONE, TWO)) == set()
+
+
+def test_a_file_that_is_gone_or_has_another_size_is_missing(filled: Path) -> None:
+    """R109."""
+    (filled / ONE.path).unlink()
+    assert missing_files(filled, state_of(ONE, TWO)) == {("c", (1, "1"))}
+    (filled / ONE.path).write_bytes(b"")
+    assert missing_files(filled, state_of(ONE, TWO)) == {("c", (1, "1"))}
+
+
+def test_all_files_of_a_directory_that_is_gone_are_missing(folder: Path) -> None:
+    assert missing_files(folder, state_of(ONE, TWO)) == {("c", (1, "1")), ("c", (1, "2"))}
+    (folder / "x").write_bytes(b"a file where a directory was")
+    assert missing_files(folder, state_of(ONE, TWO)) == {("c", (1, "1")), ("c", (1, "2"))}
+
+
+def test_a_file_in_the_folder_itself_is_found(folder: Path) -> None:
+    file = make_file("a.csv", content=b"12")
+    (folder / "a.csv").write_bytes(b"12")
+    assert missing_files(folder, state_of(file)) == set()
+
+
+def test_one_name_that_leads_nowhere_does_not_make_its_neighbours_missing(filled: Path) -> None:
+    (filled / ONE.path).unlink()
+    (filled / ONE.path).symlink_to(filled / "nowhere")
+    assert missing_files(filled, state_of(ONE, TWO)) == {("c", (1, "1"))}
+
+
+def test_a_file_that_was_moved_and_linked_to_is_there(filled: Path, tmp_path: Path) -> None:
+    """People move large files to other disks."""
+    (filled / ONE.path).rename(tmp_path / "elsewhere")
+    (filled / ONE.path).symlink_to(tmp_path / "elsewhere")
+    assert missing_files(filled, state_of(ONE, TWO)) == set()
+
+
+def test_a_directory_in_place_of_a_file_is_a_missing_file(filled: Path) -> None:
+    (filled / ONE.path).unlink()
+    (filled / ONE.path).mkdir()
+    assert ("c", (1, "1")) in missing_files(filled, state_of(ONE, TWO))
+
+
+def test_a_disk_that_cannot_be_read_is_no_reason_to_fetch_everything_again(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 3: a network drive that hangs is not an empty folder."""
+
+    def broken(path: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(os, "scandir", broken)
+    with pytest.raises(FolderError, match=r"Cannot read .*stale file handle"):
+        missing_files(filled, state_of(ONE, TWO))
