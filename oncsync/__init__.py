@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oncsync.project import HeldFile, Project, ResolveResult, SyncResult
+    from oncsync.project import Project
+    from oncsync.results import HeldFile, ResolveResult, SyncResult
 
 __version__ = "0.1.0"
 __all__ = ["HeldFile", "Project", "ResolveResult", "SyncResult", "__version__"]
@@ -13,7 +14,7 @@ __all__ = ["HeldFile", "Project", "ResolveResult", "SyncResult", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from oncsync import project
+        from oncsync import project, results
 
-        return getattr(project, name)
+        return project.Project if name == "Project" else getattr(results, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,6 +37,15 @@ def read_locks(path: Path, folder: Path) -> Lock | None:
     return msgspec.structs.replace(lock, entries=tuple(whole(entry) for entry in lock.entries))
 
 
+def unresolved_here(path: Path, folder: Path) -> list[str]:
+    """Gives the entries that move with the clock and that were never resolved for this folder in their present form."""
+    lock = read_lock(path)
+    relative = read_lock(folder / OWN_FOLDER / RELATIVE_LOCK) if lock else None
+    held = {(*entry.key, entry.digest) for entry in relative.entries} if relative else set()
+    entries = lock.entries if lock else ()
+    return [entry.name for entry in entries if entry.relative is not None and (*entry.key, entry.digest) not in held]
+
+
 def write_locks(path: Path, folder: Path, lock: Lock, manifest_name: str) -> bool:
     """Writes both locks, each only when it changed; says whether the one beside the manifest did."""
     relative = tuple(entry for entry in lock.entries if entry.relative is not None)

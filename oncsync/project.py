@@ -20,67 +20,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from oncsync.errors import DifferenceError, InputError, ServiceError
-from oncsync.lockfile import Lock, LockChange, LockError, compare_locks
-from oncsync.locking import is_current, read_locks, write_locks
+from oncsync.lockfile import Lock, LockError, compare_locks
+from oncsync.locking import is_current, read_locks, unresolved_here, write_locks
 from oncsync.manifest import Manifest, find_manifest, load_manifest, lock_path
+from oncsync.results import HeldFile, ResolveResult, SyncResult
 from oncsync.timespan import UTC
 
 if TYPE_CHECKING:
     from oncsync.api import Session
     from oncsync.engine.plan import Plan, Terms
     from oncsync.engine.run import Tools
-    from oncsync.engine.watch import Counts, Watcher
+    from oncsync.engine.watch import Watcher
     from oncsync.report import Status
-    from oncsync.resolver import Failure, Remark
     from oncsync.state import State
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-
-
-class ResolveResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What resolving gave: the lock, how it differs from the one before, and what there is to say."""
-
-    lock: Lock
-    change: LockChange
-    is_written: bool
-    remarks: tuple[Remark, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    notices: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 3 when an entry could not be asked."""
-        return 3 if self.failures else 0
-
-
-class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sync did. `plan` is the one it began with, `counts` how it ended."""
-
-    plan: Plan
-    counts: Counts
-    resolved: ResolveResult | None = None
-    moved: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 3 when chunks failed, now or for good before, or entries could not be resolved."""
-        failed = self.counts.failed or self.plan.counts["failed"]
-        return 3 if failed or (self.resolved and self.resolved.failures) else 0
-
-
-class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is here: where, how large (bytes), its SHA-256, and what it holds."""
-
-    path: Path
-    bytes: int
-    sha256: str
-    chunk: str
-    begin: datetime
-    end: datetime
-    is_metadata: bool
 
 
 class Project:
@@ -107,6 +62,8 @@ class Project:
         self._now = now
         self._sandbox_options = sandbox_options
         self._session: Session | None = None
+        self._takes_over = False
+        self._said_clock = False
         self.notices: list[str] = []
         """What the service said besides its answers, without the token."""
 
@@ -144,14 +101,19 @@ class Project:
         with self.connected():
             return self._resolve(write)
 
-    def _resolve(self, write: bool) -> ResolveResult:
+    def _resolve(self, write: bool, *, only_moving: bool = False) -> ResolveResult:
+        from oncsync.engine.planning import check_owner
         from oncsync.resolver import resolve_manifest
 
         assert self._session is not None
         session = self._session
         previous = self._previous_lock()
-        resolution = resolve_manifest(self.manifest, session, lambda: self._service_now(session), previous)
+        resolution = resolve_manifest(
+            self.manifest, session, lambda: self._service_now(session), previous, only_moving=only_moving
+        )
         change = compare_locks(previous, resolution.lock)
+        if write and not self._takes_over and any(entry.relative for entry in resolution.lock.entries):
+            check_owner(self._read_state(), self.folder, self._identity(), self.manifest.server)
         is_written = write and write_locks(self.lock_path, self.folder, resolution.lock, self.path.name)
         return ResolveResult(
             lock=resolution.lock,
@@ -169,13 +131,15 @@ class Project:
             self.notices.append(f"{error.message}; it is made anew")
             return None
 
-    def _service_now(self, session: Session) -> datetime:
+    def _service_now(self, session: Session | None) -> datetime:
         """Gives now, by the service's clock when this machine's is more than five minutes off."""
         now = self._now()
-        offset = session.clock_offset
+        offset = session.clock_offset if session else None
         if offset is None or abs(offset) <= CLOCK_TOLERANCE.total_seconds():
             return now
-        self.notices.append(f"This machine's clock is {abs(offset) / 60:.0f} min off the service's, which is used")
+        if not self._said_clock:
+            self._said_clock = True
+            self.notices.append(f"This machine's clock is {abs(offset) / 60:.0f} min off the service's, which is used")
         return now + timedelta(seconds=offset)
 
     # --- Planning and syncing ----------------------------------------------------------------------------------
@@ -214,7 +178,8 @@ class Project:
 
         Resolves first when the lock is missing, when the manifest's meaning changed, or when an entry's span moves;
         `locked` refuses a lock that is out of date (`DifferenceError`), `frozen` never looks. Raises what ends the
-        run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`, `StoppedError`.
+        run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`. What the run window or
+        `max_seconds` ended is in the result's `stopped`.
         """
         from oncsync.engine import planning
         from oncsync.engine.pace import DEFAULT_PACE, read_window, read_zone
@@ -222,6 +187,7 @@ class Project:
         from oncsync.engine.watch import Silent
 
         self._check_names(only)
+        self._takes_over = take_over
         settings = self.manifest.settings
         limits = Limits(
             window=read_window(settings.begin_run, settings.end_run),
@@ -233,7 +199,7 @@ class Project:
             max_seconds=max_seconds,
         )
         with contextlib.ExitStack() as stack:
-            lock, resolved = self._lock_for_sync(stack, locked, frozen)
+            lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen)
             if resolved is not None:
                 on_resolved(resolved)
             job = planning.FolderJob(
@@ -250,41 +216,50 @@ class Project:
                 take_over=take_over,
                 lock_patience=lock_patience,
             )
-            plan, counts, moved = planning.sync_folder(
+            done = planning.sync_folder(
                 job,
                 lambda: self._connect_for(stack),
                 watcher or Silent(),
-                tools or Tools(now=self._now, pace=DEFAULT_PACE),
+                tools or Tools(now=lambda: self._service_now(self._session), pace=DEFAULT_PACE),
                 on_plan,
             )
-        return SyncResult(plan=plan, counts=counts, resolved=resolved, moved=moved)
+        return SyncResult(
+            plan=done.plan,
+            counts=done.counts,
+            resolved=resolved,
+            unresolved=unresolved,
+            moved=done.moved,
+            stopped=done.stopped,
+        )
 
     def lock_for_dry_run(self, *, locked: bool = False, frozen: bool = False) -> tuple[Lock, ResolveResult | None]:
         """Gives the lock that `sync` would use, resolved again where it would; writes nothing."""
         with contextlib.ExitStack() as stack:
-            return self._lock_for_sync(stack, locked, frozen, write=False)
+            lock, resolved, _ = self._lock_for_sync(stack, locked, frozen, write=False)
+            return lock, resolved
 
     def _lock_for_sync(
         self, stack: contextlib.ExitStack, locked: bool, frozen: bool, write: bool = True
-    ) -> tuple[Lock, ResolveResult | None]:
+    ) -> tuple[Lock, ResolveResult | None, ServiceError | None]:
+        """Gives the lock to use, the resolution if there was one, and the error if there should have been one."""
         if frozen:
-            return self._needed_lock(), None
+            return self._needed_lock(), None, None
         lock = self._previous_lock()
         current = lock is not None and is_current(lock, self.manifest)
         if locked and not current:
             state = "There is no lock" if lock is None else f"`{self.lock_path.name}` is out of date"
             raise DifferenceError(f"{state} for `{self.path.name}`", hint="run `oncsync resolve` and commit the lock")
         if lock is not None and current and all(entry.relative is None for entry in lock.entries):
-            return lock, None
+            return lock, None, None
         try:
             self._connect_for(stack)
-            resolved = self._resolve(write)
+            resolved = self._resolve(write, only_moving=current)
         except ServiceError as error:
             if lock is None:
                 raise
             self.notices.append(f"The lock could not be resolved again and is used as it is: {error.message}")
-            return lock, None
-        return resolved.lock, resolved
+            return lock, None, error
+        return resolved.lock, resolved, None
 
     def _check_names(self, only: Sequence[str]) -> None:
         """Raises `InputError` for a name that no entry has."""
@@ -303,6 +278,12 @@ class Project:
             raise InputError(
                 f"The lock was made on `{lock.server}`, the manifest names `{self.manifest.server}`",
                 hint="run `oncsync resolve`",
+            )
+        missing = unresolved_here(self.lock_path, self.folder)
+        if missing:
+            raise InputError(
+                f"These entries move with the clock and are not resolved for this folder: {', '.join(missing)}",
+                hint="run `oncsync resolve`, or `oncsync sync` without `--frozen`",
             )
         return lock
 

@@ -39,7 +39,8 @@ def test_every_manifest_shown_loads(name: str, text: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("name", "text"), _blocks("python"))
 def test_every_python_block_names_what_exists(name: str, text: str) -> None:
     compiled = compile(text, name, "exec")
-    from oncsync.project import HeldFile, Project
+    from oncsync.project import Project
+    from oncsync.results import HeldFile
 
     assert {"Project"} <= set(compiled.co_names)
     known = set(dir(Project)) | set(HeldFile.__struct_fields__) | {"Project", "oncsync", "print"}

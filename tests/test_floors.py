@@ -19,13 +19,13 @@ FLOORS = (
     {"__main__"},
     {"cli"},
     {"compat"},
-    {"project", "connection", "locking"},
+    {"project", "connection", "locking", "results"},
     {"resolver", "engine", "workbook", "report"},
     {"manifest", "lockfile", "state", "api", "credentials"},
     {"naming", "atomic", "schemas"},
     {"timespan", "errors"},
 )
-NEIGHBOURS = {("project", "connection"), ("project", "locking"), ("credentials", "api")}
+NEIGHBOURS = {("project", "connection"), ("project", "locking"), ("project", "results"), ("credentials", "api")}
 """Rooms of one floor that may know each other."""
 BESIDE_THE_HOUSE = {"sandbox"}
 WHO_KNOWS_THE_SANDBOX = {"cli", "project", "connection", "sandbox"}

@@ -47,6 +47,8 @@ def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None) ->
         return error.exit_code
     except KeyboardInterrupt:
         return _interrupted()
+    except SystemExit:  # click's way of saying that nobody reads the answer any more
+        return 0
     except TerminatedError:
         say("Terminated. What was done is recorded; orders at the service stay alive. Run the same command to go on")
         return TERMINATED_EXIT_CODE

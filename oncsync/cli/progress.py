@@ -49,7 +49,7 @@ class _Repeats:
             self._remarks += 1
             self._first_remark = self._first_remark or notice.text.split("; ")[0]
             return False
-        if notice.event not in ("message", "retry"):
+        if notice.event not in ("message", "retry", "window"):
             return True
         if notice.text in self._seen:
             return False

@@ -12,7 +12,8 @@ from oncsync.cli.wording import count, courtesy_warning, describe_plan, describe
 
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
-    from oncsync.project import Project, ResolveResult, SyncResult
+    from oncsync.project import Project
+    from oncsync.results import ResolveResult, SyncResult
 
 
 @click.command()
@@ -173,16 +174,24 @@ def _print_result(project: Project, result: SyncResult, as_json: bool, quiet: bo
                     "moved": result.moved})  # fmt: skip
         return
     if quiet:
+        for error in (result.unresolved, result.stopped):
+            if error is not None:
+                say(f"error: {error.render()}")
         return
     left = result.plan.counts["failed"]
     if not counts.total:
         moved = f"{count(result.moved, 'file')} moved to where the manifest wants them" if result.moved else ""
-        here = "Nothing to do: the folder is as the lock wants it" if not left else "Nothing new to do"
+        is_current = not left and result.unresolved is None and result.stopped is None
+        here = "Nothing to do: the folder is as the lock wants it" if is_current else "Nothing new was done"
         click.echo(moved or here)
     else:
         click.echo(_summary(project, result))
     if counts.failed:
         click.echo("`oncsync status` tells why; the next `sync` tries again what can be tried again")
+    if result.unresolved is not None:
+        say(f"error: The lock is not up to date: {result.unresolved.render()}")
+    if result.stopped is not None:
+        say(f"error: {result.stopped.render()}")
     if left:
         click.echo(
             f"{count(left, 'chunk')} failed for good before: `oncsync status` tells why, `--retry-failed` tries again"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
     from oncsync.lockfile import EntryChange
-    from oncsync.project import ResolveResult
     from oncsync.report import RequestStatus, Status
+    from oncsync.results import ResolveResult
 
 COURTESY_RUN_THREADS = 4
 MOST_LINES = 12

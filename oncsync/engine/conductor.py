@@ -1,7 +1,7 @@
 """Carries a plan out: two pools of threads make the calls, one thread decides and records.
 
 The run pool asks, runs and polls orders; the download pool fetches files beside it (R108, R112). Every decision, every
-journal line and every rename happens in the thread that calls `run`, so the state has one writer and the outcome does
+journal line and every rename happens in the thread that calls `work`, so the state has one writer and the outcome does
 not depend on how threads interleave.
 """
 
@@ -11,21 +11,25 @@ from oncsync.engine.filing import FileDesk
 from oncsync.engine.orders import OrderDesk
 from oncsync.engine.plan import Plan, PlannedChunk, Terms, entry_terms
 from oncsync.engine.run import Run
-from oncsync.engine.watch import Counts
 from oncsync.engine.work import Work
 from oncsync.errors import StoppedError
+from oncsync.state import State
 from oncsync.timespan import format_instant
 
 PATIENCE_AT_THE_END = 4.0
 """How long calls under way may take to end when a run is stopped, in seconds."""
+LONGEST_WINDOW_WAIT = 60.0
+"""How long to wait before the clock is looked at again, because it may be set or the machine may sleep."""
 
 
-def plan_work(plan: Plan, terms: Terms) -> list[Work]:
-    """Gives the chunks of a plan that need something, ready for a run."""
+def plan_work(plan: Plan, state: State, terms: Terms) -> list[Work]:
+    """Gives the chunks of a plan that need something, ready for a run; options start from the last correction."""
 
     def begin(planned: PlannedChunk) -> Work:
-        options = dict(planned.wanted.request.options)
-        return Work(planned, entry_terms(planned.wanted.entry, terms), options)
+        chunk = state.chunks.get(planned.id)
+        corrected = chunk.corrected if chunk else None
+        options = dict(planned.wanted.request.options) if corrected is None else dict(corrected)
+        return Work(planned, entry_terms(planned.wanted.entry, terms), options, was_corrected=corrected is not None)
 
     return [begin(planned) for planned in plan.work]
 
@@ -40,19 +44,26 @@ class Conductor:
         self._began = run.tools.monotonic()
         self._is_waiting_for_window = False
 
-    def work(self) -> Counts:
-        """Works until nothing is left; raises the error that ends the run early.
+    def work(self) -> StoppedError | None:
+        """Works until nothing is left, or until nothing new may begin: then gives the reason.
 
-        Orders stay alive at the service whatever ends the run, and are re-attached by the next one.
+        Raises the error that ends the run at once. Orders stay alive at the service whatever ends the run, and are
+        taken up by the next one.
         """
         run = self._run
         try:
             while True:
-                self._start_what_may_start()
+                self._look_at_time()
+                if run.fatal is None and run.closing is None:
+                    self._start_what_may_start()
                 run.report_progress()
                 if run.fatal is not None or self._is_over():
                     break
-                run.loop.turn()
+                if run.loop.is_idle:
+                    raise RuntimeError(
+                        f"Nothing moves, with {len(run.waiting)} chunks and {len(run.queue)} files waiting"
+                    )
+                run.loop.turn(self._time_left())
         finally:
             run.stop.set()
             try:
@@ -61,23 +72,37 @@ class Conductor:
                 run.free_unconfirmed_slots()
         if run.fatal is not None:
             raise run.fatal
-        if run.waiting:
-            raise StoppedError("The time given by `--max-time` is over", hint="run the same command again to go on")
-        return run.counts
+        return run.closing
 
     def _is_over(self) -> bool:
         run = self._run
-        return run.loop.is_idle and not run.queue and (not run.waiting or self._is_out_of_time())
+        if run.closing is not None:
+            return not (run.loop.active("run") or run.loop.active("download"))
+        return run.loop.is_idle and not run.queue and not run.waiting
 
-    def _is_out_of_time(self) -> bool:
+    def _time_left(self) -> float | None:
         limit = self._run.limits.max_seconds
-        return limit is not None and self._run.tools.monotonic() - self._began >= limit
+        if limit is None or self._run.closing is not None:
+            return None
+        return max(0.0, limit - (self._run.tools.monotonic() - self._began))
+
+    def _look_at_time(self) -> None:
+        """After the time given nothing new begins; transfers under way end (R140, R155)."""
+        run = self._run
+        if self._time_left() == 0.0 and run.counts.ended < run.counts.total:
+            self._close("The time given by `--max-time` is over", "run the same command again to go on")
+
+    def _close(self, message: str, hint: str) -> None:
+        run = self._run
+        left = run.counts.total - run.counts.ended
+        run.closing = run.closing or StoppedError(f"{message}; {left} of {run.counts.total} chunks are left", hint=hint)
 
     def _start_what_may_start(self) -> None:
         run = self._run
-        if run.fatal is not None or not self._is_window_open():
+        if not self._is_window_open():
             return
-        while run.waiting and not self._is_out_of_time() and not self._is_backed_up():
+        self._files.start_transfers()
+        while run.waiting and not self._is_backed_up():
             work = run.waiting.popleft()
             if not self._orders.start(work):
                 run.waiting.appendleft(work)
@@ -90,7 +115,7 @@ class Conductor:
         return size is not None and len(self._run.queue) >= size
 
     def _is_window_open(self) -> bool:
-        """Whether new work may start; otherwise sets a timer for when it may (R97-R101)."""
+        """Whether new work may start; otherwise looks again when it may, or ends the run (R97-R101)."""
         run = self._run
         window, moment = run.limits.window, run.tools.now()
         if window.is_open(moment, run.limits.zone):
@@ -99,12 +124,12 @@ class Conductor:
             return False
         opens = window.opens_at(moment, run.limits.zone)
         if not run.limits.wait_for_window:
-            hint = "run the same command again then"
-            run.end(StoppedError(f"The run window is closed until {format_instant(opens)}", hint=hint))
+            self._close(f"The run window is closed until {format_instant(opens)}", "run the same command again then")
             return False
         self._is_waiting_for_window = True
         run.tell("window", f"Waiting for the run window, which opens at {format_instant(opens)}")
-        run.loop.later(max(1.0, (opens - moment).total_seconds()), self._look_at_window_again)
+        wait = min(max(1.0, (opens - moment).total_seconds()), LONGEST_WINDOW_WAIT)
+        run.loop.later(wait, self._look_at_window_again)
         return False
 
     def _look_at_window_again(self) -> None:

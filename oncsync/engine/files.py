@@ -74,9 +74,9 @@ class Shelves:
                 break
             if owner is None and not self._is_there(path):
                 break
-        replaces = self._digest_of(owner, path) if owner is not None and self._is_there(path) else None
+        there = None if owner is None else self._file_of(owner, path)
         self._owners[fold(path)] = mine
-        return path, replaces
+        return path, there and there.sha256
 
     def _is_replaced(self, chunk: str, owner: Owner) -> bool:
         """Whether a path belongs to a file of an earlier order of the same chunk, which the new one replaces."""
@@ -86,12 +86,13 @@ class Shelves:
         runs = state.order.run_ids if state.order else ()
         return owner[1][0] not in runs and all(file.key != owner[1] for file in state.arriving)
 
-    def _digest_of(self, owner: Owner, path: str) -> str | None:
-        """Gives the digest of what a chunk has at a path according to the state."""
+    def _file_of(self, owner: Owner, path: str) -> FileRecord | None:
+        """Gives the record of what lies at a path, if that is the owner's file and not one that is spelled alike."""
         state = self._store.state.chunks[owner[0]]
+        target = self.folder / path
         for file in (*state.files, *state.arriving, *state.superseded):
-            if file.key == owner[1] and fold(file.path) == fold(path):
-                return file.sha256
+            if file.key == owner[1] and (file.path == path or is_same_file(self.folder / file.path, target)):
+                return file if os.path.lexists(target) else None
         return None
 
     def _is_there(self, path: str) -> bool:
@@ -225,7 +226,9 @@ class Shelves:
     def _is_taken(self, path: str, movable: Collection[Owner]) -> bool:
         """Whether a path is out of reach: a file that is not ours lies there, or one of ours that stays."""
         owner = self._owners.get(fold(path))
-        return self._is_there(path) if owner is None else owner not in movable
+        if owner is not None and owner not in movable:
+            return True
+        return self._is_there(path) and (owner is None or self._file_of(owner, path) is None)
 
     def _is_free_for(self, move: _Move) -> bool:
         source, target = self.folder / move.file.path, self.folder / move.path

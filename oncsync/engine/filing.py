@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oncsync.engine.outcomes import explain, judge_order_call
+from oncsync.api import Expired, OrderStatus, order_status
+from oncsync.engine.outcomes import explain, judge_download
 from oncsync.engine.pace import poll_wait, retry_wait
 from oncsync.engine.run import ENDS_THE_RUN, Run
 from oncsync.engine.transfers import Answer, Broken, Fetched, Job, fetch
 from oncsync.engine.work import Again, Fail, Keep, Reorder, Settle, Work, react_to_file
+from oncsync.errors import OncsyncError
 from oncsync.state import META, Arrived, Ended, FileRecord
+
+ENDS_TO_TRUST_IN_DOUBT = 5
+"""How often "no more files" must be heard of an order that may not be over."""
 
 
 class FileDesk:
@@ -27,27 +32,51 @@ class FileDesk:
 
         def looked(answer: Answer) -> None:
             if isinstance(answer, Fetched):
-                self._order_was_over(work)
-                work.jobs[job] = 1
-                self._fetched(work, job, answer)
+                self._run.succeeded(work)
+                self._keep(work, job, answer)
+                self._ask_whether_over(work, otherwise)
+            elif isinstance(answer, Expired):
+                self._run.order_anew(work, "the files were deleted at the service", is_loss=True)
             elif not isinstance(answer, Broken):
                 otherwise()
-            elif answer.error.exit_code in ENDS_THE_RUN:
-                self._run.end(answer.error)
-            elif judge_order_call(answer.error) == "retry":
-                self._run.retry(work, answer.error, lambda: self.look(work, otherwise))
             else:
-                self._run.order_anew(work, explain(answer.error))
+                self._look_broke(work, answer, otherwise)
 
         self._run.call("download", lambda: self._fetch(job), looked)
 
-    def _order_was_over(self, work: Work) -> None:
-        run = self._run
-        counts: tuple[int | None, ...] = (None,) * len(work.counts)
-        run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
-        run.free_slot(work)
-        work.fetching_since = run.tools.monotonic()
-        work.data_files = sum(index != META for _, index in self._settled(work))
+    def _look_broke(self, work: Work, answer: Broken, otherwise: Callable[[], None]) -> None:
+        verdict = judge_download(answer.error)
+        if answer.error.exit_code in ENDS_THE_RUN:
+            self._run.end(answer.error)
+        elif verdict == "retry":
+            self._run.retry(work, answer.error, lambda: self.look(work, otherwise), for_ever=True)
+        elif verdict == "forget":
+            self._run.order_anew(work, explain(answer.error))
+        else:
+            self._run.finish(work, "failed-retryable", explain(answer.error), answer.error)
+
+    def _ask_whether_over(self, work: Work, otherwise: Callable[[], None]) -> None:
+        """A first file does not say that the order is over. `status` may; while it says no, `run` starts nothing new.
+
+        Where the service does not say, the end of the files has to be seen more often before it is believed.
+        """
+        run, request_id = self._run, work.request_id
+        assert request_id is not None
+
+        def answered(answer: OrderStatus | OncsyncError) -> None:
+            state = "" if isinstance(answer, OncsyncError) else (answer.search_hdr_status or "").strip().casefold()
+            if state.startswith("complete"):
+                counts: tuple[int | None, ...] = (None,) * len(work.counts)
+                run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
+                run.free_slot(work)
+                self.begin(work)
+            elif state == "open":
+                otherwise()
+            else:
+                work.ends_to_trust = ENDS_TO_TRUST_IN_DOUBT
+                self.begin(work)
+
+        run.call("run", lambda: order_status(run.session, request_id), answered)
 
     def begin(self, work: Work) -> None:
         """Queues the files of an order that is over at the service, except those that are whole already."""
@@ -94,7 +123,7 @@ class FileDesk:
         if isinstance(reaction, Again):
             self._ask_again(work, job, reaction, tries)
         elif isinstance(reaction, Reorder):
-            self._run.order_anew(work, reaction.reason)
+            self._run.order_anew(work, reaction.reason, is_loss=reaction.is_loss)
         elif isinstance(reaction, Fail):
             self._failed(work, reaction)
         else:
@@ -129,7 +158,11 @@ class FileDesk:
             if reaction.error is not None:
                 run.tell("retry", f"file {job.index}: {reaction.error.error.message}", work, level="debug")
                 run.is_service_down(work, reaction.error.error, tries)
-        run.later(wait, lambda: run.queue.append((work, job)))
+        run.later(wait, lambda: self._queue_again(work, job))
+
+    def _queue_again(self, work: Work, job: Job) -> None:
+        if job in work.jobs:  # the chunk may have ended meanwhile
+            self._run.queue.append((work, job))
 
     def _keep(self, work: Work, job: Job, fetched: Fetched) -> None:
         """Records a whole file, then gives it its place; files of a refreshed chunk wait for each other."""
@@ -148,7 +181,7 @@ class FileDesk:
             unverified=fetched.unverified,
         )
         run.store.record(Arrived(at=file.at, chunk=work.id, file=file))
-        if not work.held_before or work.planned.step == "fetch":
+        if not work.held_before or (work.planned.step == "fetch" and not work.was_ordered_anew):
             run.shelves.put(work.id, file)
         work.data_files += job.index != META
         run.counts.files += 1

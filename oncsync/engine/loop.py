@@ -61,9 +61,12 @@ class Loop:
         """Whether neither a call nor a timer is outstanding."""
         return not self._timers and not any(self._active.values())
 
-    def turn(self) -> None:
-        """Waits for the next answer or timer, then reacts to all that are there."""
-        timeout = max(0.0, self._timers[0][0] - self._monotonic()) if self._timers else None
+    def turn(self, longest: float | None = None) -> None:
+        """Waits for the next answer or timer, at most `longest` seconds, then reacts to all that are there."""
+        timeout = longest
+        if self._timers:
+            until = max(0.0, self._timers[0][0] - self._monotonic())
+            timeout = until if longest is None else min(until, longest)
         try:
             self._take(self._answers.get(timeout=timeout))
             while True:

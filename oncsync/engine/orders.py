@@ -6,13 +6,25 @@ Sources: onc-api.md 3.1 and 3.2, open questions 13 to 16, 21, 22 and 51, R91, R9
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 
-from oncsync.api import OrderTicket, RunAnswer, request_product, run_order, run_phase
+from oncsync.api import (
+    ArrivingFile,
+    NotReady,
+    OrderTicket,
+    RunAnswer,
+    cancel_order,
+    open_file,
+    request_product,
+    run_order,
+    run_phase,
+)
 from oncsync.engine.filing import FileDesk
 from oncsync.engine.folder import current_user
-from oncsync.engine.outcomes import corrected_options, explain, judge_order_call, judge_request
+from oncsync.engine.outcomes import corrected_options, explain, judge_download, judge_poll, judge_request
 from oncsync.engine.pace import poll_wait
 from oncsync.engine.run import Run
+from oncsync.engine.slots import Slot
 from oncsync.engine.work import Work
 from oncsync.errors import OncsyncError
 from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running
@@ -26,6 +38,7 @@ class OrderDesk:
         self._run = run
         self._files = files
         self._said_quota = False
+        self._is_looking = False
 
     def start(self, work: Work) -> bool:
         """Begins what a chunk needs; False when the quota lets no new order begin now."""
@@ -39,7 +52,9 @@ class OrderDesk:
         work.request_id = order.request_id
         work.order_began = run.tools.monotonic()
         if order.is_ended or work.planned.step == "fetch":
-            work.counts = dict(zip(order.run_ids, order.counts, strict=False))
+            work.counts = {
+                run_id: _announced(count) for run_id, count in zip(order.run_ids, order.counts, strict=False)
+            }
             self._files.begin(work)
         else:
             self._take_up(work, chunk)
@@ -52,6 +67,8 @@ class OrderDesk:
         assert order.request_id is not None
         work.slot = run.slots.adopt(work.id, order.request_id, run.tools.now(), run.order_life(work))
         run.alive.add(work.id)
+        if order.run_ids:  # one that was never run begins to work now
+            work.age_before = max(timedelta(), run.tools.now() - order.at)
         run.tell("attached", "order of an earlier run taken up again", work)
         if order.run_ids:
             work.counts = dict.fromkeys(order.run_ids)
@@ -73,15 +90,48 @@ class OrderDesk:
     def _wait_for_slot(self) -> None:
         """Looks again later when other processes hold the slots; an order of our own that ends needs no timer."""
         run = self._run
-        if run.alive or self._said_quota:
+        if run.alive or self._is_looking:
             return
-        held = len(run.slots.alive(run.tools.now()))
-        run.tell("quota", f"Waiting: {held} orders of yours are alive at the service, the limit of `runThreads`")
-        self._said_quota = True
-        run.loop.later(run.pace.busy_retry, self._look_for_slot_again)
+        taken = run.slots.alive(run.tools.now())
+        if not self._said_quota:
+            self._said_quota = True
+            run.tell(
+                "quota", f"Waiting: {len(taken)} orders of yours are alive at the service, the limit of `runThreads`"
+            )
+        self._is_looking = True
+        for slot in taken:
+            if slot.folder == str(run.shelves.folder) and slot.order is not None:
+                self._look_at_orphan(slot)
+        run.loop.later(run.pace.busy_retry, self._look_again)
 
-    def _look_for_slot_again(self) -> None:
-        self._said_quota = False
+    def _look_again(self) -> None:
+        self._is_looking = False
+
+    def _look_at_orphan(self, slot: Slot) -> None:
+        """Frees the slot of an order of this folder that nothing of this run waits for, once it is over.
+
+        Asking for its first file starts nothing, which asking `run` might; an order without a run id is cancelled,
+        because nobody wants it any more.
+        """
+        run = self._run
+        chunk = run.store.state.chunks.get(slot.chunk)
+        order = chunk.order if chunk and chunk.order and chunk.order.request_id == slot.order else None
+        run_id = order.run_ids[0] if order and order.run_ids else None
+
+        def ask() -> bool:
+            if run_id is None:
+                cancel_order(run.session, slot.order or 0)
+                return True
+            answer = open_file(run.session, run_id, 1)
+            if isinstance(answer, ArrivingFile):
+                answer.close()
+            return not isinstance(answer, NotReady)
+
+        def answered(is_over: bool | OncsyncError) -> None:
+            if is_over is True or (isinstance(is_over, OncsyncError) and judge_download(is_over) == "forget"):
+                run.slots.free(slot.id, run.tools.now())
+
+        run.call("run", ask, answered)
 
     # --- request -----------------------------------------------------------------------------------------------
 
@@ -98,6 +148,7 @@ class OrderDesk:
                 end=chunk.end,
                 date_to=planned.date_to,
                 options=work.options,
+                is_corrected=work.was_corrected,
                 host=socket.gethostname(),
                 user=current_user(),
             )
@@ -178,9 +229,11 @@ class OrderDesk:
             self._poll_later(work)
 
     def _run_broke(self, work: Work, error: OncsyncError) -> None:
-        verdict = judge_order_call(error)
-        if verdict == "retry":
-            self._run.retry(work, error, lambda: self._call_run(work))
+        verdict = judge_poll(error)
+        if verdict == "retry" and self._is_too_old(work):
+            self._give_up(work)
+        elif verdict == "retry":
+            self._run.retry(work, error, lambda: self._call_run(work), for_ever=True)
         elif verdict == "forget":
             self._run.order_anew(work, explain(error))
         else:
@@ -195,19 +248,28 @@ class OrderDesk:
 
     def _poll_later(self, work: Work) -> None:
         run = self._run
-        order = run.store.state.chunks[work.id].order
-        if order is not None and run.tools.now() - order.at > run.order_life(work):
-            hours = (run.tools.now() - order.at).total_seconds() / 3600
-            run.forget(work, "given up")
-            run.finish(work, "failed-retryable", f"not ready after {hours:.0f} h, given up")
+        if self._is_too_old(work):
+            self._give_up(work)
             return
         elapsed = run.tools.monotonic() - work.order_began
         wait = poll_wait(run.pace, elapsed, work.estimate, run.tools.jitter())
         run.later(wait, lambda: self._call_run(work))
 
+    def _age(self, work: Work) -> timedelta:
+        """How long the order has been at work, without trusting that the clock was never set."""
+        return work.age_before + timedelta(seconds=self._run.tools.monotonic() - work.order_began)
+
+    def _is_too_old(self, work: Work) -> bool:
+        return self._age(work) > self._run.order_life(work)
+
+    def _give_up(self, work: Work) -> None:
+        hours = self._age(work).total_seconds() / 3600
+        self._run.forget(work, "given up")
+        self._run.finish(work, "failed-retryable", f"not ready after {hours:.0f} h, given up")
+
     def _ended(self, work: Work, answer: RunAnswer) -> None:
         run = self._run
-        work.counts = {one.dp_run_id: one.file_count for one in answer.runs}
+        work.counts = {one.dp_run_id: _announced(one.file_count) for one in answer.runs}
         counts = tuple(work.counts.values())
         run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
         run.free_slot(work)
@@ -215,3 +277,8 @@ class OrderDesk:
         files = "an unknown number of files" if total is None else "1 file" if total == 1 else f"{total} files"
         run.tell("complete", f"made at the service, {files}", work)
         self._files.begin(work)
+
+
+def _announced(count: int | None) -> int | None:
+    """Gives the number of files a run announced, None for one that cannot be."""
+    return count if count is not None and count >= 0 else None

@@ -94,6 +94,8 @@ def make_plan(
         limits = entry_terms(one.entry, terms)
         decided = _decide(one, chunk_state, one.chunk.id in missing_chunks, held, now, limits, retry_failed)
         planned.append(decided)
+    if planned and all(one.wanted.chunk.begin >= now for one in planned):
+        warnings.append(f"Everything begins in the future; this machine's clock says {now:%Y-%m-%d %H:%M} UTC")
     return Plan(tuple(planned), tuple(warnings))
 
 
@@ -170,6 +172,8 @@ def _decide_held(
     terms: Terms,
 ) -> PlannedChunk:
     asked, settled = chunk.asked_at, settles_at(span.end, terms)
+    if asked is not None and now < asked and now < settled:
+        return step("order", "asked for by a clock that was ahead")
     is_open = asked is not None and asked < settled
     if asked is not None and is_open and now >= min(asked + refresh_wait(span, terms), settled):
         return step("order", "still open: there may be newer data")

@@ -18,7 +18,7 @@ from oncsync.engine.plan import Plan, Terms, make_plan
 from oncsync.engine.run import Limits, Run, Tools
 from oncsync.engine.slots import SlotBook
 from oncsync.engine.watch import Counts, Notice, Watcher
-from oncsync.errors import InputError
+from oncsync.errors import InputError, StoppedError
 from oncsync.lockfile import Lock
 from oncsync.state import Started, State, StateStore, Synced
 
@@ -42,6 +42,15 @@ class FolderJob(msgspec.Struct, frozen=True, kw_only=True):
     lock_patience: float = 0.0
 
 
+class FolderResult(msgspec.Struct, frozen=True):
+    """How a sync of a folder ended: files `moved` to their names, and why it `stopped` with work left, if it did."""
+
+    plan: Plan
+    counts: Counts
+    moved: int
+    stopped: StoppedError | None = None
+
+
 def plan_folder(
     lock: Lock,
     state: State,
@@ -61,8 +70,8 @@ def sync_folder(
     watcher: Watcher,
     tools: Tools,
     on_plan: Callable[[Plan], None],
-) -> tuple[Plan, Counts, int]:
-    """Makes the folder equal to the lock; gives the plan, how it ended, and how many files moved.
+) -> FolderResult:
+    """Makes the folder equal to the lock; gives the plan and how it ended.
 
     Connects only when there is work. Whatever ends the run, what was recorded stays and the next run goes on from it.
     """
@@ -71,20 +80,21 @@ def sync_folder(
         store = StateStore(
             job.state_path, notice=lambda text: watcher.notice(Notice(event="state", text=text, level="warning"))
         )
-        _check_owner(job, store.state)
+        if not job.take_over:
+            check_owner(store.state, job.folder, job.manifest_name, job.server)
         shelves = Shelves(job.folder, store, tools.now)
         store.open_journal()
         try:
             shelves.recover()
             plan = plan_folder(job.lock, store.state, job.folder, tools.now(), job.terms, job.retry_failed, job.only)
             on_plan(plan)
-            counts, moved = _carry_out(job, plan, store, shelves, connect, watcher, tools)
+            result = _carry_out(job, plan, store, shelves, connect, watcher, tools)
             if store.recorded:
                 store.record(Synced(at=tools.now()))
                 store.snapshot()
         finally:
             store.close()
-    return plan, counts, moved
+    return result
 
 
 def _carry_out(
@@ -95,7 +105,7 @@ def _carry_out(
     connect: Callable[[], Session],
     watcher: Watcher,
     tools: Tools,
-) -> tuple[Counts, int]:
+) -> FolderResult:
     """Does the work of a plan, then gives every file the name that the lock gives it."""
 
     def warn(text: str) -> None:
@@ -106,7 +116,7 @@ def _carry_out(
     counts = Counts()
     wanted = [planned.wanted for planned in plan.chunks]
     if not plan.work:
-        return counts, shelves.settle(wanted, warn)
+        return FolderResult(plan, counts, shelves.settle(wanted, warn))
     check_writable(job.folder)
     state = store.state
     if (state.manifest, state.server, state.settings) != (job.manifest_name, job.server, job.settings):
@@ -116,25 +126,25 @@ def _carry_out(
     log = EventLog(job.folder / OWN_FOLDER / "oncsync.log", redact=session.redact, now=tools.now)
     try:
         slots = SlotBook(slots_folder, session.base_url, job.folder, warn=warn)
-        works = plan_work(plan, job.terms)
+        works = plan_work(plan, state, job.terms)
         run = Run(works, store, session, shelves, slots, job.limits, Watchers(log, watcher), tools)
-        counts = Conductor(run).work()
+        stopped = Conductor(run).work()
     finally:
         log.close()
-    return counts, shelves.settle(wanted, warn)
+    return FolderResult(plan, run.counts, shelves.settle(wanted, warn), stopped)
 
 
-def _check_owner(job: FolderJob, state: State) -> None:
-    """Refuses a folder that belongs to another manifest or server, unless told to take it over."""
-    if job.take_over or not state.manifest:
+def check_owner(state: State, folder: Path, manifest_name: str, server: str) -> None:
+    """Refuses a folder that belongs to another manifest or server (`InputError`, naming both)."""
+    if not state.manifest:
         return
-    if state.manifest != job.manifest_name:
+    if state.manifest != manifest_name:
         raise InputError(
-            f"The folder `{job.folder}` belongs to the manifest `{state.manifest}`, not to `{job.manifest_name}`",
+            f"The folder `{folder}` belongs to the manifest `{state.manifest}`, not to `{manifest_name}`",
             hint="give each manifest a `folder` of its own, or give `--take-over` when the manifest was renamed",
         )
-    if state.server != job.server:
+    if state.server != server:
         raise InputError(
-            f"The folder `{job.folder}` holds data from `{state.server}`, the manifest names `{job.server}`",
+            f"The folder `{folder}` holds data from `{state.server}`, the manifest names `{server}`",
             hint="choose another `folder`, or give `--take-over` when both mean the same service",
         )

@@ -20,12 +20,14 @@ from oncsync.engine.slots import SlotBook
 from oncsync.engine.transfers import Job
 from oncsync.engine.watch import Counts, Level, Notice, Watcher
 from oncsync.engine.work import Work
-from oncsync.errors import FaultError, OncsyncError, UnreachableError
+from oncsync.errors import FaultError, OncsyncError, StoppedError, UnreachableError
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, Finished, Forgotten, Outcome, StateStore
 from oncsync.timespan import UTC
 
 MOST_FAILED_RUNS = 3
 """After so many orders that the service could not make, a chunk is not ordered again by itself."""
+OUTAGES = (502, 503, 504)
+"""Statuses that speak of the whole service, not of one question."""
 ENDS_THE_RUN = (4, 8, 70)
 """Exit codes of errors that are never about one chunk: the token, this machine's folder, a bug of ours."""
 
@@ -78,7 +80,9 @@ class Run:
         """Chunks with a slot whose order has no id yet."""
         self.stop = threading.Event()
         self.fatal: OncsyncError | None = None
-        """What ends the run early."""
+        """What ends the run at once."""
+        self.closing: StoppedError | None = None
+        """Why nothing new begins any more; transfers under way end, orders stay alive at the service."""
         self.counts = Counts(total=len(self.waiting))
         self._watcher = watcher
         self._successes = 0
@@ -104,7 +108,8 @@ class Run:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Does something after so many seconds, or after the pause that the service asked everyone for."""
-        self.loop.later(max(seconds, self.session.pause_left), lambda: None if self.fatal else action())
+        wait = max(seconds, self.session.pause_left)
+        self.loop.later(wait, lambda: None if self.fatal or self.closing else action())
 
     def end(self, error: OncsyncError) -> None:
         """Ends the run; the first error is the one that is told."""
@@ -115,12 +120,15 @@ class Run:
         self._successes += 1
         work.tries = 0
 
-    def retry(self, work: Work, error: OncsyncError, action: Callable[[], None]) -> None:
-        """Does something again after a growing wait; gives the chunk up for this run after the last try."""
+    def retry(self, work: Work, error: OncsyncError, action: Callable[[], None], *, for_ever: bool = False) -> None:
+        """Does something again after a growing wait; gives the chunk up for this run after the last try.
+
+        `for_ever` is for an order that may be running: it is asked about until it is too old, for it holds a slot.
+        """
         work.tries += 1
         if self.is_service_down(work, error, work.tries):
             return
-        if work.tries >= self.pace.attempts:
+        if work.tries >= self.pace.attempts and not for_ever:
             self.finish(work, "failed-retryable", explain(error), error)
             return
         self.tell("retry", f"{error.message}; trying again", work)
@@ -133,8 +141,10 @@ class Run:
         if tries < self.pace.attempts or self._successes != work.successes_at_failure:
             return False
         status = getattr(error, "status", None)
-        never_worked = isinstance(error, FaultError) and (status or 0) >= 500 and self._successes == 0
-        if not (isinstance(error, UnreachableError) or never_worked):
+        is_outage = status in OUTAGES or (
+            isinstance(error, FaultError) and (status or 0) >= 500 and not self._successes
+        )
+        if not (isinstance(error, UnreachableError) or is_outage):
             return False
         hint = "nothing is lost; run the same command again later"
         self.end(UnreachableError(f"The service cannot be used now: {error.message}", hint=hint, status=status))
@@ -172,9 +182,15 @@ class Run:
         else:
             self.counts.failed += 1
 
-    def order_anew(self, work: Work, reason: str) -> None:
-        """The service does not have the order: orders once more in this run, never twice (rule 3, open question 21)."""
-        self.forget(work, reason)
+    def order_anew(self, work: Work, reason: str, *, is_loss: bool = False) -> None:
+        """The service does not have the order: orders once more in this run, never twice (rule 3, open question 21).
+
+        Where it makes files and loses them again and again (`is_loss`), a person has to look.
+        """
+        self.forget(work, reason, is_loss=is_loss)
+        if is_loss and self.store.state.chunks[work.id].attempts >= MOST_FAILED_RUNS:
+            self.finish(work, "failed-permanent", f"lost {MOST_FAILED_RUNS} times: {reason}")
+            return
         if work.was_ordered_anew:
             self.finish(work, "expired", reason)
             return
@@ -185,14 +201,14 @@ class Run:
 
     def run_failed(self, work: Work, reason: str) -> None:
         """The service could not make the order: a later run orders again, but not for ever."""
+        self.forget(work, reason, is_loss=True)
         attempts = self.store.state.chunks[work.id].attempts
-        self.forget(work, reason)
         outcome: Outcome = "failed-permanent" if attempts >= MOST_FAILED_RUNS else "failed-retryable"
         self.finish(work, outcome, f"the run failed at the service: {reason}")
 
-    def forget(self, work: Work, reason: str) -> None:
+    def forget(self, work: Work, reason: str, *, is_loss: bool = False) -> None:
         """Records that the order is gone, and drops what was still to be fetched of it."""
-        self.store.record(Forgotten(at=self.tools.now(), chunk=work.id, reason=reason))
+        self.store.record(Forgotten(at=self.tools.now(), chunk=work.id, reason=reason, is_loss=is_loss))
         self.free_slot(work)
         self.drop_files(work)
 

@@ -43,9 +43,16 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolve_manifest(
-    manifest: Manifest, session: Session, now: Callable[[], datetime], previous: Lock | None
+    manifest: Manifest,
+    session: Session,
+    now: Callable[[], datetime],
+    previous: Lock | None,
+    *,
+    only_moving: bool = False,
 ) -> Resolution:
     """Gives the lock that `manifest` means at `now()` (a UTC instant, the same for all entries).
+
+    With `only_moving` the entries whose span does not move with the clock keep the lines of `previous` unasked.
 
     `now` is read after the service has answered once, so that it may look at the service's clock. Raises
     `ProblemsError` for what a person must change, `TokenError` when the token is refused and `UnreachableError` when
@@ -61,6 +68,9 @@ def resolve_manifest(
     gathered = _Gathered()
     for download in manifest.downloads:
         bare = _bare_entry(download, manifest)
+        if only_moving and bare.relative is None and bare.key in before:
+            gathered.entries.append(before[bare.key])
+            continue
         _resolve_one(
             download, bare, before.get(bare.key), gathered, lambda d: resolve_download(d, manifest, survey, moment)
         )
@@ -71,7 +81,8 @@ def resolve_manifest(
             gathered.problems.extend(error.problems)
     if gathered.problems:
         raise ProblemsError(f"`{manifest.path.name}` cannot be resolved:", gathered.problems)
-    if gathered.unreachable and len(gathered.unreachable) == len(manifest.downloads):
+    asked = sum(not only_moving or _bare_entry(one, manifest).relative is not None for one in manifest.downloads)
+    if gathered.unreachable and len(gathered.unreachable) == asked:
         raise gathered.unreachable[0]
     lock = Lock(server=manifest.server, entries=sort_entries(gathered.entries))
     return Resolution(lock=lock, remarks=tuple(gathered.remarks), failures=tuple(gathered.failures))

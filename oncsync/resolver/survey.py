@@ -127,14 +127,16 @@ class Survey:
                 raise
             return []
         sites = [_site(deployment) for deployment in deployments]
-        return self._with_categories(sites)
+        return self._with_categories(sites, codes.get("device_category_code"))
 
-    def _with_categories(self, sites: list[Site]) -> list[Site]:
-        """Fills in the category of deployments from before the service named it (onc-api.md 2.3)."""
+    def _with_categories(self, sites: list[Site], asked: str | None) -> list[Site]:
+        """Fills in the category where the service does not name it: the one asked for, or its device's (2.3)."""
         from msgspec.structs import replace
 
         if all(site.device_category_code for site in sites):
             return sites
+        if asked is not None:
+            return [replace(site, device_category_code=site.device_category_code or asked) for site in sites]
         devices = self.all_devices()
         filled = []
         for site in sites:

@@ -102,6 +102,9 @@ class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     arriving: tuple[FileRecord, ...] = ()
     superseded: tuple[FileRecord, ...] = ()
     attempts: int = 0
+    """How many orders in a row the service could not make, or made and lost."""
+    corrected: dict[str, str] | None = None
+    """The options the service accepted in place of those asked for, which the next order starts from."""
     notes: tuple[str, ...] = ()
 
 
@@ -141,6 +144,8 @@ class Ordering(_Event, frozen=True, kw_only=True, tag="ordering"):
     end: datetime
     date_to: datetime
     options: dict[str, str] = {}
+    is_corrected: bool = False
+    """The options differ from those asked for, because the service refused them."""
     host: str = ""
     user: str = ""
 
@@ -192,10 +197,14 @@ class Cleared(_Event, frozen=True, kw_only=True, tag="cleared"):
 
 
 class Forgotten(_Event, frozen=True, kw_only=True, tag="forgotten"):
-    """The order is gone at the service, or given up; the chunk needs a new one."""
+    """The order is gone at the service, or given up; the chunk needs a new one.
+
+    `is_loss` says that the service could not make it, or made it and lost its files.
+    """
 
     chunk: str
     reason: str
+    is_loss: bool = False
 
 
 class Moved(_Event, frozen=True, kw_only=True, tag="moved"):
@@ -230,9 +239,10 @@ def apply_event(state: State, event: Event) -> None:
 def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
     order = Order(at=event.at, date_to=event.date_to, options=event.options, host=event.host, user=event.user)
     if chunk is None:
-        return ChunkState(product=event.product, begin=event.begin, end=event.end, order=order, attempts=1)
+        chunk = ChunkState(product=event.product, begin=event.begin, end=event.end)
+    corrected = event.options if event.is_corrected else chunk.corrected
     return msgspec.structs.replace(
-        chunk, order=order, files=_known_files(chunk), arriving=(), attempts=chunk.attempts + 1, notes=()
+        chunk, order=order, files=_known_files(chunk), arriving=(), corrected=corrected, notes=()
     )
 
 
@@ -257,8 +267,9 @@ def _changed(chunk: ChunkState, event: ChunkEvent) -> ChunkState:
     if isinstance(event, Cleared):
         return replace(chunk, superseded=())
     if isinstance(event, Forgotten):
-        files = _known_files(chunk)
-        return replace(chunk, order=None, files=files, arriving=(), outcome="expired", reason=event.reason, at=event.at)
+        lost = {"outcome": "expired", "reason": event.reason, "at": event.at}
+        attempts = chunk.attempts + event.is_loss
+        return replace(chunk, order=None, files=_known_files(chunk), arriving=(), attempts=attempts, **lost)
     if chunk.order is None:
         return chunk
     if isinstance(event, Ordered):

@@ -84,8 +84,10 @@ def test_sync_goes_on_with_the_lock_it_has_when_discovery_is_down(world: World, 
     world.write(CTD_CSV.replace("2015-04-01", "2015-05-01"))
     world.sandbox.stop()
     said = oncsync("sync")
-    assert said.code == 0
+    assert said.code == 5
     assert "could not be resolved again and is used as it is" in said.err
+    assert "as the lock wants it" not in said.out
+    assert len(world.tree()) == 6
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self").exists(), reason="root can write anywhere")
@@ -151,7 +153,7 @@ def test_a_folder_that_another_oncsync_holds_exits_six(world: World, oncsync: Co
 def test_a_bug_of_ours_exits_seventy_with_the_traceback_in_the_log(
     world: World, oncsync: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError(f"token={TOKEN}")
 
     monkeypatch.setattr("oncsync.resolver.resolve_manifest", broken)

@@ -40,15 +40,12 @@ def test_a_kill_around_any_journal_line_costs_nothing(
     """R109, R110, F1, F3: the next run ends with the same bytes, and orders nothing again that has an id."""
     world.project().resolve()
     assert world.sync_in_child(kill_after=event, when=when) == -9
-    known = sum(
-        (chunk.order is not None and chunk.order.request_id is not None) or chunk.outcome is not None
-        for chunk in world.project()._read_state().chunks.values()
-    )
-    requests_before = world.asked("dataProductDelivery/request")
+    chunks = world.project()._read_state().chunks.values()
+    unanswered = sum(chunk.order is not None and chunk.order.request_id is None for chunk in chunks)
     result = world.sync()
     assert result.exit_code == 0
     assert world.tree() == undisturbed
-    assert world.asked("dataProductDelivery/request") - requests_before == 3 - known
+    assert 3 <= world.asked("dataProductDelivery/request") <= 3 + unanswered
     assert not list((world.folder / ".oncsync" / "partial").iterdir())
 
 

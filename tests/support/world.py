@@ -14,7 +14,8 @@ from typing import Any
 
 from oncsync.engine.pace import Pace
 from oncsync.engine.run import Tools
-from oncsync.project import Project, SyncResult
+from oncsync.project import Project
+from oncsync.results import SyncResult
 from oncsync.sandbox import Sandbox
 
 TOKEN = "5ec7e70c-0000-4000-8000-00c0ffee0001"  # a marker that must never be seen anywhere
