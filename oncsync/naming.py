@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 MOST_NAME_BYTES = 180
 """Leaves room below the 255 bytes of common file systems for `~`, a chunk id and a number."""
@@ -40,6 +41,7 @@ class TemplateError(ValueError):
     """Says why a `path` is no template of a place in the folder."""
 
 
+@lru_cache(maxsize=4096)
 def safe_component(text: str, fallback: str = "_") -> str:
     """Gives one path component that every system takes, as near to `text` as possible; never `.`, `..` or empty."""
     name = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))

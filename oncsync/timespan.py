@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import calendar
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import count
@@ -103,7 +102,8 @@ def parse_instant(text: str) -> datetime:
     """
     match = _INSTANT.fullmatch(text.strip())
     if match is None:
-        raise TimeTextError(f"`{text}` is not a time; write `2017-05-01` or `2017-05-01T00:00:00.000Z`")
+        message = f"`{text}` is not a time; write `2017-05-01` or `2017-05-01T00:00:00.000Z`"
+        raise TimeTextError(message, _suggest_duration(text))
     year, month, day = (int(part) for part in match["date"].split("-"))
     _check_date(text, year, month, day)
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
@@ -126,6 +126,15 @@ def _offset(zone: str | None) -> timedelta:
         return timedelta()
     sign = -1 if zone[0] == "-" else 1
     return sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+
+
+def _suggest_duration(text: str) -> str | None:
+    """Gives `-P3D` for `-3d`, which is how many write it."""
+    match = re.fullmatch(r"([+-]?)(\d+)\s*([ymwdhs])", text.strip().lower())
+    if match is None:
+        return None
+    sign, number, unit = match.groups()
+    return f"{sign}P{'T' if unit in 'hs' else ''}{number}{unit.upper()}"
 
 
 def _check_date(text: str, year: int, month: int, day: int) -> None:
@@ -392,8 +401,3 @@ def subtract_spans(span: Span, taken: Iterable[Span]) -> list[Span]:
 def is_tiled(span: Span, spans: Sequence[Span]) -> bool:
     """Whether `spans` together cover every instant of `span`."""
     return not subtract_spans(span, spans)
-
-
-def index_at(begins: Sequence[datetime], instant: datetime) -> int:
-    """Gives the position of the last of the sorted `begins` that is not after `instant`, -1 when there is none."""
-    return bisect_right(begins, instant) - 1

@@ -24,7 +24,6 @@ from oncsync.timespan import (
     format_instant,
     format_stamp,
     grid_line_at_or_before,
-    index_at,
     is_duration,
     is_relative,
     is_tiled,
@@ -479,8 +478,11 @@ class TestSets:
         assert left.clip(right).is_empty
         assert left.overlaps(span("2017-05-01T23:59:59.998Z", "2017-05-03"))
 
-    @given(st.lists(_SHORT, unique=True), _SHORT)
-    def test_index_of_the_last_begin_before(self, hours: list[int], hour: int) -> None:
-        begins = [GRID_ORIGIN + timedelta(hours=value) for value in sorted(hours)]
-        index = index_at(begins, GRID_ORIGIN + timedelta(hours=hour))
-        assert index == sum(value <= hour for value in hours) - 1
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("-3d", "-P3D"), ("-12 h", "-PT12H"), ("2W", "P2W"), ("-1y", "-P1Y"), ("yesterday", None)]
+)
+def test_a_duration_as_many_write_it_is_suggested_in_iso_form(text: str, meant: str | None) -> None:
+    with pytest.raises(TimeTextError) as caught:
+        parse_instant(text)
+    assert caught.value.suggestion == meant

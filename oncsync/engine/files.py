@@ -76,7 +76,7 @@ class Shelves:
                 break
         there = None if owner is None else self._file_of(owner, path)
         self._owners[fold(path)] = mine
-        return path, there and there.sha256
+        return path, there.sha256 if there else None
 
     def _is_replaced(self, chunk: str, owner: Owner) -> bool:
         """Whether a path belongs to a file of an earlier order of the same chunk, which the new one replaces."""

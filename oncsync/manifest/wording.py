@@ -137,6 +137,8 @@ def _unknown_hint(key: str, known: Iterable[str], schema: Mapping[str, Any]) -> 
     same = OTHER_NAMES.get(re.sub(r"[^a-z]", "", key.lower()), key)
     if same in known:
         return f"did you mean `{same}`?"
+    if f"{same}s" in known:
+        return f"did you mean `{same}s`?"
     home = _home_of(same, schema)
     if home is not None:
         return f"`{same}` stands {home}"

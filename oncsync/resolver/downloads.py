@@ -25,7 +25,7 @@ from oncsync.resolver.products import (
 )
 from oncsync.resolver.requests import Cut, Site, TooManyChunksError, build_requests, check_count, mark_repeats
 from oncsync.resolver.selection import select_sites, unknown_codes
-from oncsync.resolver.spans import evaluate_span
+from oncsync.resolver.spans import describe_widening, evaluate_span
 from oncsync.resolver.survey import Survey
 from oncsync.timespan import Span, TimeTextError, format_instant
 
@@ -62,7 +62,8 @@ def resolve_download(download: Download, manifest: Manifest, survey: Survey, now
         remark = f"nothing was deployed from {when} (exclusive): {_when(sites)}"
         return Resolved((), (Remark(download.name, remark),), is_quiet=True)
     methods = ("byLocation", "byDevice") if download.download_method == "all" else (download.download_method,)
-    remarks: list[str] = []
+    widening = describe_widening(download.begin or "", download.end, cut.split, span, now)
+    remarks = [widening] if widening else []
     try:
         found = {method: _resolve_method(method, download, present, survey, span, cut, remarks) for method in methods}
     except (TooManyChunksError, TimeTextError) as error:
@@ -148,12 +149,14 @@ def _choose(
 def _unknown_products(download: Download, listings: Sequence[Sequence[DataProduct]], survey: Survey) -> list[Problem]:
     """Gives the products and extensions that ONC knows nowhere; asks for the whole list only when one is not there."""
     codes, extensions = codes_of(product for listing in listings for product in listing)
-    if codes.issuperset(download.data_product_codes) and extensions.issuperset(download.extensions):
+    named = {*download.extensions, *download.prefer}
+    if codes.issuperset(download.data_product_codes) and extensions.issuperset(named):
         return []
     all_codes, all_extensions = codes_of(survey.all_products())
     return [
         *unknown_codes(download, "dataProductCode", download.data_product_codes, codes | all_codes),
         *unknown_codes(download, "extension", download.extensions, extensions | all_extensions),
+        *unknown_codes(download, "prefer", download.prefer, extensions | all_extensions),
     ]
 
 

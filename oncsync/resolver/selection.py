@@ -16,6 +16,8 @@ from oncsync.resolver.places import PlaceTree
 from oncsync.resolver.requests import Site
 from oncsync.resolver.survey import Survey
 
+KEY_MEANS = {"prefer": "extension"}
+
 
 def select_sites(download: Download, survey: Survey) -> list[Site]:
     """Gives every deployment that passes the filters, whenever it was, in a fixed order.
@@ -77,7 +79,11 @@ def unknown_codes(download: Download, key: str, codes: Iterable[str], known: Ite
     """Gives a problem, with the nearest code there is, for each code that is not known."""
     listed = set(known)
     return [
-        Problem(where(download, key), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, listed))
+        Problem(
+            where(download, key),
+            f"`{download.name}`: ONC knows no {KEY_MEANS.get(key, key)} `{code}`",
+            suggest(code, listed),
+        )
         for code in dict.fromkeys(codes)
         if code not in listed
     ]

@@ -39,5 +39,17 @@ def evaluate_span(begin: str, end: str | None, split: str, day_of_week: str, now
     return Span(wide.begin if begin_moves else span.begin, wide.end if end_moves else span.end)
 
 
+def describe_widening(begin: str, end: str | None, split: str, span: Span, now: datetime) -> str | None:
+    """Says that snapping to the grid more than doubles what is asked, None when it does not."""
+    asked = evaluate_bounds(begin, end, now)
+    reached = Span(span.begin, min(span.end, max(now, asked.end)))
+    if reached.end - reached.begin <= 2 * (asked.end - asked.begin):
+        return None
+    return (
+        f"`{begin}` to `{end or 'now'}` is asked in whole pieces of `splitDateRange: {split}`, from"
+        f" {span.begin:%Y-%m-%d} on; a finer split asks for less"
+    )
+
+
 def _is_now(bound: str) -> bool:
     return bound.strip().lower() == "now"

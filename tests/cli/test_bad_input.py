@@ -172,3 +172,25 @@ def test_bad_usage_exits_two(world: World, oncsync: Command, arguments: list[str
     assert said.out == ""
     if arguments == ["synk"]:
         assert "Did you mean `sync`?" in said.err
+
+
+def test_download_at_the_top_is_taken_for_downloads(world: World, oncsync: Command) -> None:
+    text = world.manifest.read_text().replace("downloads:", "download:")
+    world.manifest.write_text(text)
+    assert "did you mean `downloads`?" in oncsync("resolve").err
+
+
+def test_an_extension_that_prefer_misspells_is_named(world: World, oncsync: Command) -> None:
+    world.write(CTD_CSV.replace("extension: csv", "prefer: [cvs, json]"))
+    said = oncsync("resolve")
+    assert said.code == 2
+    assert "ONC knows no extension `cvs`" in said.err
+    assert "did you mean `csv`" in said.err
+
+
+def test_a_moving_span_that_the_split_widens_is_remarked_on(world: World, oncsync: Command) -> None:
+    moving = CTD_CSV.replace("begin: 2015-01-01", "begin: -PT1H").replace("end: 2015-04-01", "end: now")
+    world.write(moving + "    splitDateRange: year\n")
+    assert "is asked in whole pieces of `splitDateRange: year`" in oncsync("resolve").err
+    world.write(moving + "    splitDateRange: hour\n")
+    assert "whole pieces" not in oncsync("resolve").err
