@@ -350,7 +350,7 @@ class TestSplitting:
             split_span(span("2017-05-01", "2017-06-01"), "week", "XX")
 
     def test_split_into_more_pieces_than_anyone_orders_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("oncsync.timespan.MOST_PIECES", 1_000)
+        monkeypatch.setattr("oncsync.timespan.spans.MOST_PIECES", 1_000)
         whole = span("2000-01-01", "2027-01-01")
         with pytest.raises(TimeTextError, match="more than 1,000 pieces"):
             split_span(whole, "PT0.1S")

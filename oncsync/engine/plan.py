@@ -85,7 +85,7 @@ def make_plan(
     """
     wanted, warnings = wanted_chunks(lock)
     missing_chunks = {chunk for chunk, _ in missing}
-    held = _Held(state, {one.chunk.id for one in wanted} | missing_chunks)
+    held = _Held(state, {one.chunk.id for one in wanted} | missing_chunks, now)
     planned = []
     for one in wanted:
         if only and one.entry.name not in only:
@@ -191,11 +191,12 @@ def _decide_held(
 class _Held:
     """The finished chunks of other cuts, as far as all their files are here, by product."""
 
-    def __init__(self, state: State, left_out: Collection[str]) -> None:
-        self._chunks: dict[str, list[ChunkState]] = defaultdict(list)
+    def __init__(self, state: State, left_out: Collection[str], now: datetime) -> None:
+        self._chunks: dict[str, list[tuple[ChunkState, datetime]]] = defaultdict(list)
         for key, chunk in state.chunks.items():
-            if chunk.outcome in FINAL_OUTCOMES and chunk.code != FUTURE_CODE and key not in left_out:
-                self._chunks[chunk.product].append(chunk)
+            is_final = chunk.outcome in FINAL_OUTCOMES and chunk.code != FUTURE_CODE
+            if is_final and key not in left_out and chunk.asked_at is not None and chunk.asked_at <= now:
+                self._chunks[chunk.product].append((chunk, chunk.asked_at))
         self._spans: dict[tuple[str, float], list[Span]] = {}
 
     def covers(self, span: Span, product: str, terms: Terms) -> bool:
@@ -204,15 +205,13 @@ class _Held:
             return False
         key = (product, terms.late_days)
         if key not in self._spans:
-            self._spans[key] = merge_spans(_settled_span(chunk, terms) for chunk in self._chunks[product])
+            self._spans[key] = merge_spans(_settled_span(*held, terms) for held in self._chunks[product])
         return is_tiled(span, self._spans[key])
 
 
-def _settled_span(chunk: ChunkState, terms: Terms) -> Span:
+def _settled_span(chunk: ChunkState, asked: datetime, terms: Terms) -> Span:
     """Gives the part of a finished chunk that was asked for when no more data were to be expected in it."""
-    if chunk.asked_at is None:
-        return Span(chunk.begin, chunk.begin)
     ends = [chunk.end, chunk.fetched_to or chunk.end]
-    if chunk.asked_at < settles_at(chunk.end, terms):
-        ends.append(chunk.asked_at - timedelta(days=terms.late_days))
+    if asked < settles_at(chunk.end, terms):
+        ends.append(asked - timedelta(days=terms.late_days))
     return Span(chunk.begin, min(ends))

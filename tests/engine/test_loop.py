@@ -66,15 +66,16 @@ def test_a_pool_runs_as_many_calls_at_once_as_it_has_threads() -> None:
 
 def test_a_pool_never_runs_more_calls_at_once_than_it_has_threads() -> None:
     guard, at_once, most = threading.Lock(), 0, 0
-    finished: list[None] = []
+    finished: list[int] = []
 
-    def call() -> None:
+    def call() -> int:
         nonlocal at_once, most
         with guard:
             at_once += 1
             most = max(most, at_once)
         with guard:
             at_once -= 1
+            return at_once
 
     with running(run=2) as loop:
         for _ in range(50):
@@ -83,6 +84,7 @@ def test_a_pool_never_runs_more_calls_at_once_than_it_has_threads() -> None:
         while not loop.is_idle:
             loop.turn()
         assert loop.is_free("run")
+    assert len(finished) == 50
     assert 1 <= most <= 2
 
 
@@ -91,13 +93,13 @@ def test_one_pool_does_not_wait_for_another() -> None:
     release = threading.Event()
     with running(run=1, download=1) as loop:
         answers: list[str] = []
-        loop.call("run", lambda: release.wait(20) and "slow", answers.append)
+        loop.call("run", lambda: f"slow: {release.wait(20)}", answers.append)
         loop.call("download", lambda: "quick", answers.append)
         loop.turn()
         assert (answers, loop.active("run"), loop.is_free("download")) == (["quick"], 1, True)
         release.set()
         loop.turn()
-        assert answers == ["quick", "slow"]
+        assert answers == ["quick", "slow: True"]
 
 
 def test_a_reaction_may_call_again() -> None:
@@ -172,6 +174,13 @@ def test_an_answer_does_not_wait_for_a_timer() -> None:
         loop.call("run", lambda: 1, answers.append)
         loop.turn()
         assert answers == [1]
+
+
+def test_a_turn_may_be_told_how_long_to_wait_at_most() -> None:
+    with running() as loop:
+        loop.later(3600.0, lambda: None)
+        loop.turn(longest=0.001)
+        assert not loop.is_idle
 
 
 def test_draining_reacts_to_calls_under_way_and_forgets_timers() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oncsync.engine.outcomes import corrected_options, explain, judge_order_call, judge_request
+from oncsync.engine.outcomes import corrected_options, explain, judge_download, judge_poll, judge_request
 from oncsync.errors import (
     FaultError,
     FolderError,
@@ -26,41 +26,49 @@ def refused(code: int | None = None, text: str | None = None, parameter: str | N
     return RefusedError("`request` was refused", status=400, code=code, text=text, parameter=parameter)
 
 
-ERRORS: list[tuple[OncsyncError, str, str]] = [
-    (UnreachableError("no route"), "retry", "retry"),
-    (FaultError("down", status=503), "retry", "retry"),
-    (FaultError("slow down", status=429, retry_after=5), "retry", "retry"),
-    (FaultError("a page", status=200), "retry", "retry"),
-    (refused(33, "no data"), "empty", "forget"),
-    (refused(25, "Invalid Time Range, Start Time is in the future."), "empty", "forget"),
-    (refused(127, NOT_THEN), "empty", "forget"),
-    (refused(127, "Invalid parameter value", "locationCode"), "refused", "forget"),
-    (refused(127, None), "refused", "forget"),
-    (refused(128, "Missing parameter", "dpo_a"), "refused", "forget"),
-    (refused(129, "Invalid parameter name", "dpo_a"), "refused", "forget"),
-    (refused(23, "start after end"), "refused", "forget"),
-    (refused(96, "No file could be found."), "refused", "forget"),
-    (refused(130, NOT_THEN), "refused", "forget"),
-    (refused(None, "cancelled"), "refused", "forget"),
-    (ForbiddenError("restricted", status=403), "refused", "refused"),
-    (NotFoundError("nothing here", status=404), "failed-retryable", "forget"),
-    (ServiceError("odd", status=418), "failed-retryable", "forget"),
-    (TokenError("refused"), "failed-retryable", "failed-retryable"),
-    (FolderError("full"), "failed-retryable", "failed-retryable"),
-    (OncsyncError("a bug"), "failed-retryable", "failed-retryable"),
+# What an error means for `request`, for `run` and for `download`.
+ERRORS: list[tuple[OncsyncError, str, str, str]] = [
+    (UnreachableError("no route"), "retry", "retry", "retry"),
+    (FaultError("down", status=503), "retry", "retry", "retry"),
+    (FaultError("slow down", status=429, retry_after=5), "retry", "retry", "retry"),
+    (FaultError("a page", status=200), "retry", "retry", "retry"),
+    (refused(33, "no data"), "empty", "failed-retryable", "failed-retryable"),
+    (refused(25, "Start Time is in the future."), "empty", "failed-retryable", "failed-retryable"),
+    (refused(127, NOT_THEN), "empty", "forget", "forget"),
+    (refused(127, "Invalid parameter value", "locationCode"), "refused", "forget", "forget"),
+    (refused(127, None), "refused", "forget", "forget"),
+    (refused(128, "Missing parameter", "dpo_a"), "refused", "failed-retryable", "failed-retryable"),
+    (refused(129, "Invalid parameter name", "dpo_a"), "refused", "failed-retryable", "failed-retryable"),
+    (refused(23, "start after end"), "refused", "failed-retryable", "failed-retryable"),
+    (refused(96, "No file could be found."), "failed-retryable", "failed-retryable", "failed-retryable"),
+    (refused(130, NOT_THEN), "failed-retryable", "failed-retryable", "failed-retryable"),
+    (refused(None, "cancelled"), "failed-retryable", "failed-retryable", "forget"),
+    (RefusedError("gone", status=410), "failed-retryable", "forget", "forget"),
+    (ForbiddenError("restricted", status=403), "refused", "failed-retryable", "refused"),
+    (NotFoundError("nothing here", status=404), "failed-retryable", "failed-retryable", "failed-retryable"),
+    (ServiceError("odd", status=418), "failed-retryable", "failed-retryable", "failed-retryable"),
+    (TokenError("refused"), "failed-retryable", "failed-retryable", "failed-retryable"),
+    (FolderError("full"), "failed-retryable", "failed-retryable", "failed-retryable"),
+    (OncsyncError("a bug"), "failed-retryable", "failed-retryable", "failed-retryable"),
 ]
 
 
-@pytest.mark.parametrize(("error", "verdict"), [(error, verdict) for error, verdict, _ in ERRORS], ids=str)
+@pytest.mark.parametrize(("error", "verdict"), [(row[0], row[1]) for row in ERRORS], ids=str)
 def test_an_error_of_a_request_is_judged(error: OncsyncError, verdict: str) -> None:
     """Open questions 9, 10, 45, 46 and 49: only the service's own word is "no data", and an outage never is."""
     assert judge_request(error) == verdict
 
 
-@pytest.mark.parametrize(("error", "verdict"), [(error, verdict) for error, _, verdict in ERRORS], ids=str)
-def test_an_error_of_a_run_or_a_download_is_judged(error: OncsyncError, verdict: str) -> None:
-    """Open questions 21 and 45: there a refusal is about the id, which the service does not know any more."""
-    assert judge_order_call(error) == verdict
+@pytest.mark.parametrize(("error", "verdict"), [(row[0], row[2]) for row in ERRORS], ids=str)
+def test_an_error_of_a_run_is_judged(error: OncsyncError, verdict: str) -> None:
+    """Rule 3, open question 21: only an id that the service does not know ends an order."""
+    assert judge_poll(error) == verdict
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(row[0], row[3]) for row in ERRORS], ids=str)
+def test_an_error_of_a_download_is_judged(error: OncsyncError, verdict: str) -> None:
+    """Open questions 13, 21 and 46: a 400 without a code is a cancelled run, 403 is that chunk's own."""
+    assert judge_download(error) == verdict
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 200, None])

@@ -161,6 +161,12 @@ def test_a_path_gets_the_mark_at_its_end() -> None:
     assert sorted(directories(lock)) == sorted(f"x/2017{option_mark(options)}" for options in sets)
 
 
+def test_downloads_with_places_of_their_own_mark_nobody_elses() -> None:
+    plain = make_entry("a", make_request(options={"dpo_a": "1"}))
+    elsewhere = make_entry("b", make_request(options={"dpo_a": "2"}), path="x")
+    assert directories(make_lock(plain, elsewhere)) == ["BACAX/CTD/TSSD_csv/2017", "x"]
+
+
 def test_a_path_with_the_name_keeps_downloads_apart_without_marks() -> None:
     entries = (make_entry(name, make_request(options={"dpo_a": name}), path="{name}") for name in ("a", "b"))
     assert directories(make_lock(*entries)) == ["a", "b"]

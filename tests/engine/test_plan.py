@@ -291,6 +291,9 @@ def test_between_its_end_and_the_last_order_a_chunk_is_done_for_now() -> None:
     assert steps(LOCK, finished(MAY, asked=asked), now=at("2017-06-01T12:00")) == ["done"]
     assert steps(LOCK, finished(MAY, asked=asked), now=at("2017-06-02")) == ["order"]
     assert steps(LOCK, finished(MAY, asked=asked, outcome="empty"), now=at("2017-06-01T12:00")) == ["empty"]
+    before_its_end = finished(MAY, asked=at("2017-05-31T23:00"))
+    moments = (at("2017-05-31T23:59:59"), at("2017-06-01"))
+    assert [steps(LOCK, before_its_end, now=moment) for moment in moments] == [["wait"], ["done"]]
 
 
 def test_a_missing_file_of_an_open_chunk_is_fetched_when_it_is_not_ordered_anyway() -> None:
@@ -306,6 +309,23 @@ def test_no_data_because_of_the_future_is_never_the_last_word() -> None:
     assert steps(LOCK, state) == ["order"]
     open_state = finished(MAY, asked=at("2017-05-02"), outcome="empty", code=25)
     assert steps(LOCK, open_state, now=at("2017-05-03")) == ["wait"]
+
+
+def test_a_clock_that_was_ahead_does_not_settle_anything() -> None:
+    """What it asked for may have lain in the future; once the end has settled all the same, it does no harm."""
+    state = finished(MAY, asked=at("2019-01-01"))
+    assert steps(LOCK, state, now=at("2017-05-20")) == ["order"]
+    assert steps(LOCK, state, now=at("2018-12-31")) == ["done"]
+    assert steps(LOCK, finished(MAY, asked=at("2017-05-20")), now=at("2017-05-20")) == ["wait"]
+    days = make_lock(make_entry("a", make_request(split="day")))
+    assert set(steps(days, state, now=at("2018-12-31"))) == {"order"}
+
+
+def test_a_plan_for_the_future_alone_says_so() -> None:
+    """A clock that is behind would otherwise look like a folder in sync."""
+    assert "begins in the future" in plan(LOCK, now=at("2017-05-01")).warnings[0]
+    assert plan(LOCK, now=at("2017-05-02")).warnings == ()
+    assert plan(make_lock()).warnings == ()
 
 
 def test_the_end_of_the_calendar_never_settles() -> None:

@@ -90,7 +90,7 @@ def test_an_announced_file_that_is_not_there_is_late_then_a_fault(answer: Answer
 @pytest.mark.parametrize("index", [1, 2])
 def test_an_announced_file_that_was_deleted_is_ordered_anew(index: int) -> None:
     """Open questions 7 and 21: 410 at an index up to `fileCount`."""
-    assert isinstance(react(work(2), index, Expired()), Reorder)
+    assert react(work(2), index, Expired()) == Reorder("the files were deleted at the service", is_loss=True)
 
 
 @pytest.mark.parametrize("answer", [EndOfFiles(), NoData()], ids=lambda answer: type(answer).__name__)
@@ -99,6 +99,13 @@ def test_without_a_count_the_end_is_believed_when_it_is_said_twice(answer: Answe
     one = work(None)
     assert react(one, 3, answer) == Again("late")
     assert react(one, 3, answer) == Settle()
+
+
+def test_an_end_is_believed_later_when_the_order_may_not_be_over() -> None:
+    """Open question 15."""
+    one = work(None)
+    one.ends_to_trust = 3
+    assert [react(one, 3, EndOfFiles()) for _ in range(3)] == [Again("late"), Again("late"), Settle()]
 
 
 def test_an_end_that_was_taken_back_does_not_count_for_the_next_index() -> None:
@@ -142,9 +149,27 @@ def test_a_file_nobody_announced_is_not_waited_for_as_long() -> None:
     """All announced files are here: an endless 202 beyond them is worth a note, no failure."""
     assert react(work(2), 3, NotReady(), waited=600) == Again("not ready")
     settled = react(work(2), 3, NotReady(), waited=601)
+    assert settled == react(work(1), 3, NotReady(), waited=601)
     assert isinstance(settled, Settle)
     assert settled.note is not None
     assert "file 3" in settled.note
+
+
+def test_of_a_run_that_announced_nothing_only_absence_means_no_data() -> None:
+    """Rule 4, open question 10: an outage, a failure or silence is never "no data"."""
+    failure = react(work(0), 1, NotReady(), waited=601)
+    assert isinstance(failure, Fail)
+    assert react(work(0), 1, NotReady(), waited=600) == Again("not ready")
+    assert react(work(0), 1, FailedRun("boom")) == Fail("boom", run_failed=True)
+    assert isinstance(react(work(0), 1, FailedRun("", "cancelled")), Reorder)
+    unknown = broken(RefusedError("r", status=400, code=127, text="unknown"))
+    assert isinstance(react(work(0), 1, unknown), Reorder)
+    assert isinstance(react(work(0), 1, broken(FaultError("down")), tries=3), Fail)
+    assert isinstance(react(work(0), 1, EndOfFiles(is_page=True), tries=3), Fail)
+
+
+def test_beyond_the_count_a_failed_run_has_delivered_what_it_announced() -> None:
+    assert react(work(2), 3, FailedRun("boom")) == Settle()
 
 
 def test_a_run_that_failed_is_a_failure_and_a_cancelled_one_is_ordered_anew() -> None:

@@ -75,7 +75,14 @@ _FILES = st.builds(
     _TEXT,
 )
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.builds(ordering, _CHUNKS, _INSTANTS, options=st.dictionaries(_TEXT, _TEXT, max_size=2), host=_TEXT),
+    st.builds(
+        ordering,
+        _CHUNKS,
+        _INSTANTS,
+        options=st.dictionaries(_TEXT, _TEXT, max_size=2),
+        is_corrected=st.booleans(),
+        host=_TEXT,
+    ),
     st.builds(Ordered, at=_INSTANTS, chunk=_CHUNKS, request_id=st.integers(1, 9)),
     st.builds(Running, at=_INSTANTS, chunk=_CHUNKS, run_ids=st.lists(_RUNS, max_size=2).map(tuple)),
     st.builds(
@@ -96,7 +103,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         code=st.none() | st.just(33),
         notes=st.lists(_TEXT, max_size=2).map(tuple),
     ),
-    st.builds(Forgotten, at=_INSTANTS, chunk=_CHUNKS, reason=_TEXT),
+    st.builds(Forgotten, at=_INSTANTS, chunk=_CHUNKS, reason=_TEXT, is_loss=st.booleans()),
     st.builds(Cleared, at=_INSTANTS, chunk=_CHUNKS),
     st.builds(Moved, at=_INSTANTS, chunk=_CHUNKS, run_id=_RUNS, index=_INDEXES, path=st.sampled_from(["b/1", "c"])),
     st.builds(

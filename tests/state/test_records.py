@@ -43,7 +43,7 @@ def test_an_order_is_known_before_it_is_asked_for() -> None:
     chunk = state_after(ordering(options={"dpo_a": "1"}, host="h", user="u")).chunks[CHUNK]
     assert (chunk.product, chunk.begin, chunk.end) == ("p", at("2017-05-01"), at("2017-06-01"))
     assert chunk.order == Order(at=NOON, date_to=at("2017-06-01"), options={"dpo_a": "1"}, host="h", user="u")
-    assert (chunk.outcome, chunk.attempts) == (None, 1)
+    assert (chunk.outcome, chunk.attempts, chunk.corrected) == (None, 0, None)
 
 
 def test_the_ids_of_an_order_arrive_one_after_the_other() -> None:
@@ -62,7 +62,7 @@ def test_the_ids_of_an_order_arrive_one_after_the_other() -> None:
     assert (order.run_ids, order.counts, order.is_ended) == ((8, 9), (2, None), True)
 
 
-def test_a_new_order_counts_and_drops_what_belonged_to_the_one_before() -> None:
+def test_a_new_order_drops_what_belonged_to_the_one_before() -> None:
     state = state_after(
         ordering(),
         Finished(at=NOON, chunk=CHUNK, outcome="failed-retryable", reason="fault", notes=("n",)),
@@ -70,7 +70,7 @@ def test_a_new_order_counts_and_drops_what_belonged_to_the_one_before() -> None:
     )
     chunk = state.chunks[CHUNK]
     assert chunk.order == Order(at=LATER, date_to=at("2017-06-01"))
-    assert (chunk.attempts, chunk.notes, chunk.arriving) == (2, (), ())
+    assert (chunk.notes, chunk.arriving) == ((), ())
     assert (chunk.outcome, chunk.reason) == ("failed-retryable", "fault")
 
 
@@ -136,7 +136,7 @@ def test_a_failure_keeps_the_order_and_what_arrived(outcome: Outcome) -> None:
     chunk = state_after(*events, Finished(at=LATER, chunk=CHUNK, outcome=outcome, reason="why")).chunks[CHUNK]
     assert (chunk.outcome, chunk.reason, chunk.at) == (outcome, "why", LATER)
     assert chunk.order is not None
-    assert (chunk.order.run_ids, chunk.arriving, chunk.attempts) == ((1,), (ONE,), 1)
+    assert (chunk.order.run_ids, chunk.arriving) == ((1,), (ONE,))
     assert (chunk.asked_at, chunk.fetched_to) == (None, None)
 
 
@@ -158,6 +158,28 @@ def test_files_that_waited_to_replace_others_go_with_their_order(last: Event) ->
 def test_an_order_that_is_gone_leaves_a_chunk_that_needs_one() -> None:
     chunk = state_after(*an_order(done=False), Forgotten(at=LATER, chunk=CHUNK, reason="unknown")).chunks[CHUNK]
     assert (chunk.order, chunk.outcome, chunk.reason, chunk.at) == (None, "expired", "unknown", LATER)
+
+
+def test_orders_that_the_service_lost_are_counted_until_one_ends_well() -> None:
+    """Rule 3: an order costs hours there; after so many in a row a person has to look."""
+    events: list[Event] = []
+    for _ in range(2):
+        events += [ordering(), Forgotten(at=LATER, chunk=CHUNK, reason="410", is_loss=True)]
+    events += [ordering(), Forgotten(at=LATER, chunk=CHUNK, reason="unknown id")]
+    assert state_after(*events).chunks[CHUNK].attempts == 2
+    assert state_after(*events, *an_order(ONE)).chunks[CHUNK].attempts == 0
+    empty = Finished(at=LATER, chunk=CHUNK, outcome="empty")
+    assert state_after(*events, ordering(), empty).chunks[CHUNK].attempts == 0
+    failed = Finished(at=LATER, chunk=CHUNK, outcome="failed-retryable")
+    assert state_after(*events, ordering(), failed).chunks[CHUNK].attempts == 2
+
+
+def test_options_that_were_corrected_are_remembered_for_the_next_order() -> None:
+    """Architecture, "The lock": a correction after a refusal is recorded in the state; the id stays."""
+    events = [ordering(options={"dpo_a": "x"}), ordering(options={"dpo_a": "1"}, is_corrected=True)]
+    assert state_after(*events).chunks[CHUNK].corrected == {"dpo_a": "1"}
+    assert state_after(*events, ordering()).chunks[CHUNK].corrected == {"dpo_a": "1"}
+    assert state_after(events[0]).chunks[CHUNK].corrected is None
 
 
 def test_a_moved_file_has_another_place_and_replaces_nothing_there() -> None:

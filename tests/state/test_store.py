@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from oncsync.atomic import write_atomic
 from oncsync.errors import FolderError, InputError
-from oncsync.state import Event, Ordered, Running, State, StateStore, Synced, parse_state, render_state
+from oncsync.state import Event, Forgotten, Ordered, Running, State, StateStore, Synced, parse_state, render_state
 from tests.state.events import CHUNK, EVENTS, NOON, OTHER, an_order, ordering, state_after
 from tests.support.records import make_file, steady
 
 ORDER = an_order(make_file("a.csv"), make_file("a.xml", index="meta"))
+LOST: list[Event] = [ordering(), Forgotten(at=NOON, chunk=CHUNK, reason="410", is_loss=True)]
+"""Events that must not be applied twice: they count."""
 
 
 def opened(folder: Path, **more: Any) -> StateStore:
@@ -36,6 +38,12 @@ def recorded(folder: Path, *events: Event) -> bytes:
         one.record(event)
     one.close()
     return one.journal_path.read_bytes()
+
+
+def lose(one: StateStore) -> None:
+    """Records an order and its loss, which is counted."""
+    for event in LOST:
+        one.record(event)
 
 
 def read(folder: Path) -> State:
@@ -213,14 +221,14 @@ def test_a_snapshot_starts_an_empty_journal(tmp_path: Path) -> None:
 
 def test_a_kill_between_snapshot_and_journal_applies_nothing_twice(tmp_path: Path) -> None:
     """R110: the old journal that still lies there is already part of the snapshot."""
-    journal = recorded(tmp_path, ordering(), ordering())
+    journal = recorded(tmp_path, *LOST, *LOST)
     one = opened(tmp_path)
     one.snapshot()
     one.close()
     (tmp_path / "state.journal").write_bytes(journal)
     again = opened(tmp_path)
     assert (again.state.chunks[CHUNK].attempts, again.recorded) == (2, 0)
-    again.record(ordering())
+    lose(again)
     again.close()
     assert read(tmp_path).chunks[CHUNK].attempts == 3
 
@@ -230,7 +238,7 @@ def test_a_snapshot_whose_journal_cannot_be_started_loses_nothing(
 ) -> None:
     """A disk that fills between the two: the old journal takes no more events, because nobody would read them."""
     one = opened(tmp_path)
-    one.record(ordering())
+    lose(one)
     with monkeypatch.context() as patched:
         patched.setattr("oncsync.state.store.write_atomic", failing_after(1, write_atomic))
         with pytest.raises(FolderError):
@@ -238,19 +246,19 @@ def test_a_snapshot_whose_journal_cannot_be_started_loses_nothing(
     with pytest.raises(RuntimeError):
         one.record(ordering())
     one.open_journal()
-    one.record(ordering())
+    lose(one)
     one.close()
     assert read(tmp_path).chunks[CHUNK].attempts == 2
 
 
 def test_a_snapshot_that_cannot_be_written_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = opened(tmp_path)
-    one.record(ordering())
+    lose(one)
     with monkeypatch.context() as patched:
         patched.setattr("oncsync.state.store.write_atomic", failing_after(0, write_atomic))
         with pytest.raises(FolderError):
             one.snapshot()
-    one.record(ordering())
+    lose(one)
     one.close()
     assert (read(tmp_path).chunks[CHUNK].attempts, read(tmp_path).generation) == (2, 0)
 
@@ -273,7 +281,7 @@ def test_an_older_snapshot_from_a_backup_is_followed_by_the_journal_once(tmp_pat
     backup = (tmp_path / "state.json").read_bytes()
     one.record(Synced(at=NOON))
     one.snapshot()
-    one.record(ordering())
+    lose(one)
     one.close()
     (tmp_path / "state.json").write_bytes(backup)
     restored = opened(tmp_path)

@@ -7,8 +7,10 @@ import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 
+from ..catalogue import Property
 from ..replies import Content
-from .series import Measured, Stretch, is_suspect, reader, samples
+from .readings import reading
+from .series import Measured
 
 _MAT_INT8, _MAT_INT32, _MAT_UINT32, _MAT_DOUBLE, _MAT_MATRIX = 1, 5, 6, 9, 14
 _NC_CHAR, _NC_DOUBLE = 2, 6
@@ -16,6 +18,8 @@ _NC_DIMENSION, _NC_VARIABLE, _NC_ATTRIBUTE = 10, 11, 12
 _DAY = 86_400_000
 _UNIX_EPOCH_AS_DATENUM = 719_529.0
 _VALUES_PER_BLOCK = 4096
+_NAME = 31
+"""Letters of a name that MATLAB of that version takes."""
 
 Column = tuple[str, str, Callable[[], Iterator[float]]]
 
@@ -24,10 +28,10 @@ def mat_content(measured: Measured) -> Content:
     """Gives a MAT file: `time` (days since year 0, as MATLAB counts) and one column a sensor, NaN where suspect."""
     rows = measured.rows
     head = b"MATLAB 5.0 MAT-file, made by the embedded sandbox of oncsync".ljust(124) + b"\x00\x01IM"
-    days: Column = ("time", "d", lambda: (m / _DAY + _UNIX_EPOCH_AS_DATENUM for _, m in _samples(measured)))
+    days: Column = ("time", "d", lambda: (m / _DAY + _UNIX_EPOCH_AS_DATENUM for _, m in measured.instants()))
     pieces: list[tuple[bytes, Column]] = []
     for column in (days, *_columns(measured)):
-        name = column[0].encode()[:31]
+        name = column[0].encode()
         padded = name.ljust(-(-len(name) // 8) * 8, b"\x00")
         inner = struct.pack("<IIII", _MAT_UINT32, 8, 6, 0) + struct.pack("<IIii", _MAT_INT32, 8, rows, 1)
         inner += struct.pack("<II", _MAT_INT8, len(name)) + padded + struct.pack("<II", _MAT_DOUBLE, rows * 8)
@@ -46,9 +50,9 @@ def mat_content(measured: Measured) -> Content:
 def netcdf_content(measured: Measured) -> Content:
     """Gives a NetCDF file: `time` (seconds since 1970) and one variable a sensor, NaN where suspect."""
     rows = measured.rows
-    clock: Column = ("time", "seconds since 1970-01-01T00:00:00Z", lambda: (m / 1000 for _, m in _samples(measured)))
+    clock: Column = ("time", "seconds since 1970-01-01T00:00:00Z", lambda: (m / 1000 for _, m in measured.instants()))
     columns = [clock, *_columns(measured)]
-    title = "Invented values of the oncsync sandbox"
+    title = "Invented values of the oncsync sandbox" + (f"; {measured.title[-1]}" if measured.interval else "")
     head = b"CDF\x01" + struct.pack(">I", 0)
     head += struct.pack(">II", _NC_DIMENSION, 1) + _named("time") + struct.pack(">I", rows)
     head += struct.pack(">II", _NC_ATTRIBUTE, 1) + _attribute("title", title)
@@ -69,23 +73,23 @@ def netcdf_content(measured: Measured) -> Content:
     return Content(len(head) + len(columns) * rows * 8, blocks)
 
 
-def _samples(measured: Measured) -> Iterator[tuple[Stretch, int]]:
-    return samples(measured.parts, measured.step)
-
-
 def _columns(measured: Measured) -> list[Column]:
-    def values(code: int) -> Callable[[], Iterator[float]]:
-        sensor = measured.sensors[code]
-
+    def values(sensor: Property, statistic: str) -> Callable[[], Iterator[float]]:
         def read() -> Iterator[float]:
-            readers = {part: reader(part, sensor) for part in measured.parts}
-            for part, moment in _samples(measured):
-                suspect = measured.clean and is_suspect(part.device, moment)
-                yield float("nan") if suspect else readers[part](moment)
+            value = reading(measured, sensor, statistic)
+            return (value(part, moment) for part, moment in measured.instants())
 
         return read
 
-    return [(sensor.code, sensor.unit, values(number)) for number, sensor in enumerate(measured.sensors)]
+    return [
+        (_column_name(sensor, statistic), sensor.unit, values(sensor, statistic))
+        for sensor, statistic in measured.columns
+    ]
+
+
+def _column_name(sensor: Property, statistic: str) -> str:
+    suffix = f"_{statistic}" if statistic else ""
+    return sensor.code[: _NAME - len(suffix)] + suffix
 
 
 def _packed(values: Iterable[float], *, little: bool) -> Iterator[bytes]:

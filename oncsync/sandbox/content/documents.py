@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+from ..catalogue import Property
 from ..replies import Content, content_of
-from .series import Measured, reader
+from .readings import curve
+from .series import Measured
 
 _LEFT, _WIDTH, _HEIGHT, _POINTS = 60, 480, 150, 240
 
@@ -16,22 +20,29 @@ def pdf_content(measured: Measured) -> Content:
         bottom = 590 - number * 220
         drawn.append(_text(_LEFT, bottom + _HEIGHT + 8, 9, f"{sensor.name} ({sensor.unit})"))
         drawn.append(f"0.6 w 0.6 G {_LEFT} {bottom} {_WIDTH} {_HEIGHT} re S")
-        points: list[tuple[float, float]] = []
-        for part in measured.parts:
-            read = reader(part, sensor)
-            moments = (begin + (end - begin) * step // _POINTS for step in range(_POINTS + 1))
-            points += [(moment, read(moment)) for moment in moments if part.begin <= moment <= part.end]
-        low = min((value for _, value in points), default=0.0)
-        height = max((value for _, value in points), default=1.0) - low or 1.0
+        curves = [_points(measured, sensor, statistic) for statistic in measured.statistics]
+        known = [value for points in curves for _, value in points]
+        low = min(known, default=0.0)
+        height = max(known, default=1.0) - low or 1.0
         across, up = _WIDTH / max(1, end - begin), _HEIGHT / height
-        places = [
-            f"{_LEFT + (moment - begin) * across:.2f} {bottom + (value - low) * up:.2f}" for moment, value in points
-        ]
-        drawn.append(
-            "0.8 w 0.08 0.36 0.62 RG " + " ".join(f"{p} {'l' if n else 'm'}" for n, p in enumerate(places)) + " S"
-        )
+        for points in curves:
+            places = [
+                f"{_LEFT + (moment - begin) * across:.2f} {bottom + (value - low) * up:.2f}" for moment, value in points
+            ]
+            path = " ".join(f"{place} {'l' if n else 'm'}" for n, place in enumerate(places))
+            drawn.append(f"0.8 w 0.08 0.36 0.62 RG {path} S")
     drawn.append(_text(_LEFT, 40, 8, "oncsync sandbox: invented values"))
     return content_of(_assembled("\n".join(drawn).encode("latin-1", "replace")))
+
+
+def _points(measured: Measured, sensor: Property, statistic: str) -> list[tuple[int, float]]:
+    begin, end = measured.parts[0].begin, measured.parts[-1].end
+    value = curve(measured, sensor, statistic)
+    found: list[tuple[int, float]] = []
+    for part in measured.parts:
+        moments = (begin + (end - begin) * step // _POINTS for step in range(_POINTS + 1))
+        found += [(moment, value(part, moment)) for moment in moments if part.begin <= moment <= part.end]
+    return [(moment, number) for moment, number in found if not math.isnan(number)]
 
 
 def _text(x: int, y: int, size: int, text: str) -> str:

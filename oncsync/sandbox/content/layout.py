@@ -13,16 +13,19 @@ from ..times import stamped
 from .makers import device_content, series_content
 from .metadata import metadata_content
 from .plots import PANELS_PER_PLOT
-from .series import Measured, Stretch, extent, instant_of, milliseconds, sensors_of, stretches
+from .series import Interval, Measured, Stretch, in_intervals, instant_of, milliseconds, sensors_of, stretches
 
 FILES_PER_ORDER = 12
 """The most files that an order of recordings brings; they are spread over its span."""
 
 _RECORDING = timedelta(minutes=5) // timedelta(milliseconds=1)
 _DAY = timedelta(days=1) // timedelta(milliseconds=1)
+_SAMPLES = 4
+"""How many samples an interval has that is no longer than the device's own sampling interval."""
 _FINE = timedelta(seconds=10) // timedelta(milliseconds=1)
 _SHORT = timedelta(hours=1) // timedelta(milliseconds=1)
-_STATISTICS = {"minMax": ("min", "max"), "minMaxAvg": ("min", "max", "avg")}
+_STATISTICS = {"average": ("",), "minMax": ("min", "max"), "minMaxAvg": ("min", "max", "avg")}
+_PICTURES = frozenset({"png", "pdf"})
 _BROKEN_PRODUCTS = frozenset({"TSSD", "HSPD"})
 _MEDIA_TYPES = {
     "csv": "text/csv", "txt": "text/plain", "json": "application/json", "png": "image/png", "pdf": "application/pdf",
@@ -78,26 +81,49 @@ def _file(name: str, make: Callable[[], Content]) -> ProductFile:
 
 
 def _measured(catalogue: Catalogue, order: Order, deployments: tuple[Deployment, ...]) -> Measured:
-    resample = order.option("dpo_resample") or "none"
-    asked = order.option(f"dpo_{resample}") or "0"
-    own = min(deployment.device.kind.period for deployment in deployments)
     sensors = sensors_of(catalogue, deployments, order.measured)
     if order.option("dpo_sensorstoinclude") == "0":
         sensors = sensors[:PANELS_PER_PLOT]
     title = [f"{order.product.name} ({order.product.code})", source_name(catalogue, order)]
     title += [f"{name}={value}" for name, value in sorted(order.options)]
+    step = 1000 * min(deployment.device.kind.period for deployment in deployments)
+    interval = _interval(order, step)
+    if interval and interval.length <= step:
+        step = max(1000, interval.length // _SAMPLES // 1000 * 1000)
+    statistics = _STATISTICS[order.option("dpo_resample") or ""] if interval else ("",)
+    if interval:
+        what = ", ".join(statistic or "mean" for statistic in statistics)
+        title.append(
+            f"Each row: {what} of the {interval.length // 1000} seconds from its time on, sampled every "
+            f"{step // 1000} seconds"
+        )
     return Measured(
         title=tuple(title),
         parts=tuple(stretches(deployments, order.span.begin, order.span.end)),
-        step=1000 * max(own, int(asked)),
+        step=step,
         sensors=tuple(sensors),
         clean=order.option("dpo_qualityControl") != "0",
-        statistics=_STATISTICS.get(resample, ("",)),
+        statistics=statistics,
+        interval=interval,
     )
+
+
+def _interval(order: Order, step: int) -> Interval | None:
+    """Gives the intervals that rows stand for, counted from the begin of the order; None for rows of samples.
+
+    Resampling without a length takes the sampling interval; a plot then shows what was sampled.
+    """
+    resample = order.option("dpo_resample") or ""
+    asked = 1000 * int(order.option(f"dpo_{resample}") or "0")
+    if resample not in _STATISTICS or not (asked or order.product.extension not in _PICTURES):
+        return None
+    return Interval(asked or step, milliseconds(order.span.begin))
 
 
 def _series_files(catalogue: Catalogue, order: Order) -> list[ProductFile]:
     whole = _measured(catalogue, order, order.deployments)
+    if whole.interval:
+        whole = replace(whole, parts=tuple(in_intervals(whole.parts, whole.interval)))
     mode = ""
     if order.option("dpo_qualityControl") is not None:
         mode = "-clean" if whole.clean else "-raw"
@@ -105,7 +131,7 @@ def _series_files(catalogue: Catalogue, order: Order) -> list[ProductFile]:
     files: list[ProductFile] = []
     for begin, end in _broken(order.span.begin, order.span.end, breaks or "0"):
         part = replace(whole, parts=tuple(_clipped(whole.parts, begin, end)))
-        ends = extent(part.parts, part.step)
+        ends = part.extent
         if ends is None:
             continue
         stem = f"{source_name(catalogue, order)}_{stamped(ends[0])}_{stamped(ends[1])}{mode}"
@@ -188,7 +214,7 @@ def _recordings(catalogue: Catalogue, order: Order) -> list[ProductFile]:
                 stamp = stamped(instant_of(start), milliseconds=True)
                 name = f"{deployment.device.code}_{stamp}{suffix}.{order.product.extension}"
                 until = min(part.end, (start // length + 1) * length)
-                own = replace(whole, parts=(replace(part, begin=start, end=until),))
+                own = replace(whole, parts=(replace(part, begin=start, end=until, first=part.begin, last=part.end),))
                 own = own if daily else replace(own, step=_FINE)
                 files.append(_file(name, _device_maker(order, own, name)))
     return files[:FILES_PER_ORDER]

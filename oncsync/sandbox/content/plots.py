@@ -11,7 +11,8 @@ from random import Random
 from ..catalogue import Property
 from ..replies import Content, content_of
 from .canvas import Canvas, text_width
-from .series import Measured, Stretch, instant_of, is_suspect, reader
+from .readings import curve
+from .series import Measured, instant_of
 
 PANELS_PER_PLOT = 3
 _WIDTH, _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 190, 86, 24, 52, 34
@@ -68,7 +69,7 @@ def plot_content(measured: Measured, sensors: Sequence[Property], begin: int, en
 
 def _panel(canvas: Canvas, frame: Frame, measured: Measured, sensor: Property, colour: int) -> None:
     values = _values(frame, measured, sensor)
-    known = [value for value in values if value is not None]
+    known = [value for pair in values if pair is not None for value in pair]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     ticks = nice_ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
@@ -81,33 +82,28 @@ def _panel(canvas: Canvas, frame: Frame, measured: Measured, sensor: Property, c
         label = f"{tick:.6g}"
         canvas.text(frame.left - 8 - text_width(label), y_of(tick) - 3, label, _INK)
     _time_axis(canvas, frame)
-    last: int | None = None
+    last: tuple[int, int] | None = None
     for x, value in enumerate(values):
-        y = None if value is None else y_of(value)
-        if y is not None:
-            start = y if last is None else last
-            canvas.column(frame.left + x, min(start, y), max(start, y) + 1, colour)
-        last = y
+        ends = None if value is None else (y_of(value[1]), y_of(value[0]))
+        if ends is not None:
+            top, bottom = ends if last is None else (min(ends[0], last[1]), max(ends[1], last[0]))
+            canvas.column(frame.left + x, top, bottom + 1, colour)
+        last = ends
     _border(canvas, frame)
     canvas.text(frame.left + 8, frame.top + 6, f"{sensor.name} ({sensor.unit})", colour)
 
 
-def _values(frame: Frame, measured: Measured, sensor: Property) -> list[float | None]:
-    """Gives a value for each column of pixels, None where there are no data."""
-    values: list[float | None] = [None] * frame.width
+def _values(frame: Frame, measured: Measured, sensor: Property) -> list[tuple[float, float] | None]:
+    """Gives the lowest and highest value for each column of pixels, None where there are no data."""
+    values: list[tuple[float, float] | None] = [None] * frame.width
+    curves = [curve(measured, sensor, statistic) for statistic in measured.statistics]
     for part in measured.parts:
-        read = reader(part, sensor)
         for x in range(frame.width):
             moment = frame.moment(x)
             if part.begin <= moment <= part.end:
-                values[x] = _treated(read(moment), part, moment, clean=measured.clean)
+                found = [read(part, moment) for read in curves]
+                values[x] = None if math.isnan(found[0]) else (min(found), max(found))
     return values
-
-
-def _treated(value: float, part: Stretch, moment: int, *, clean: bool) -> float | None:
-    if is_suspect(part.device, moment):
-        return None if clean else value * 1.2 + 1
-    return value
 
 
 def nice_ticks(low: float, high: float) -> list[float]:

@@ -7,6 +7,7 @@ samples passes through without being held in memory.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -14,21 +15,21 @@ from functools import partial
 from ..catalogue import Property
 from ..replies import Content
 from ..times import written
-from .series import EPOCH, Measured, Stretch, is_suspect, reader, samples
+from .readings import flag_of, reading
+from .series import EPOCH, Measured, Stretch
 
-Cells = Callable[[Stretch, int], tuple[str, int]]
-"""Gives a sample's value as text of fixed width, and its flag."""
+Cell = Callable[[Stretch, int], str]
+"""Gives a row's cell as text of fixed width."""
 Piece = tuple[int, Callable[[], Iterator[str]]]
 """A part of a file: its length in bytes, and a maker of its texts."""
 
 WIDTH = 10
-GOOD, SUSPECT = 1, 4
 _ROWS_PER_BLOCK = 400
 _NOTICE = "Made by the embedded sandbox of oncsync: invented values, no measurements"
 
 
 def csv_content(measured: Measured) -> Content:
-    """Gives the series as CSV: lines of comment with `#`, a line of names, then one line a sample."""
+    """Gives the series as CSV: lines of comment with `#`, a line of names, then one line a sample or interval."""
     names = ['"Time UTC (yyyy-mm-ddThh:mm:ss.fffZ)"']
     for label in _labels(measured):
         names += [f'"{label}"', '"QC flag"']
@@ -46,15 +47,17 @@ def text_content(measured: Measured) -> Content:
 
 
 def log_content(measured: Measured) -> Content:
-    """Gives what an instrument would have logged: a line of comment, then one line a sample."""
+    """Gives what an instrument would have logged: lines of comment, then one line a sample or interval."""
     head = f"# {measured.parts[0].device.name} - {_NOTICE}\n"
-    width = 25 + (WIDTH + 1) * len(measured.sensors)
+    if measured.interval:
+        head += f"# {measured.title[-1]}\n# time {' '.join(_labels(measured))}\n"
+    width = 25 + (WIDTH + 1) * len(measured.columns)
 
     def lines() -> Iterator[str]:
         yield head
-        readers = {part: [reader(part, sensor) for sensor in measured.sensors] for part in measured.parts}
-        for part, moment in samples(measured.parts, measured.step):
-            yield " ".join([moment_text(moment), *(f"{read(moment):{WIDTH}.4f}" for read in readers[part])]) + "\n"
+        cells = [_value_cell(measured, sensor, statistic, "NaN") for sensor, statistic in measured.columns]
+        for part, moment in measured.instants():
+            yield " ".join([moment_text(moment), *(cell(part, moment) for cell in cells)]) + "\n"
 
     return Content(len(head.encode()) + width * measured.rows, lambda: _blocks(lines()))
 
@@ -62,18 +65,19 @@ def log_content(measured: Measured) -> Content:
 def json_content(measured: Measured, *, encoding: str) -> Content:
     """Gives the series as JSON: columns of times, values and flags (`ONC`), or one object a sample (`OM`)."""
     about = {"notice": _NOTICE, "title": list(measured.title), "encoding": encoding, "rowCount": measured.rows}
+    flag = _flag_cell(measured)
     pieces = [_literal(f'{{"metadata":{json.dumps(about)},"sensorData":[')]
-    for number, (sensor, statistic) in enumerate(_columns(measured)):
+    for number, (sensor, statistic) in enumerate(measured.columns):
         described = {"propertyCode": sensor.code, "sensorName": sensor.name, "unitOfMeasure": sensor.unit}
         described |= {"statistic": statistic} if statistic else {}
         pieces.append(_literal(("," if number else "") + json.dumps(described)[:-1] + ","))
-        cells = _cells(measured, sensor, statistic, "null")
+        value = _value_cell(measured, sensor, statistic, "null")
         if encoding == "ONC":
             pieces += [_literal('"data":{"sampleTimes":['), _listed(measured, _quoted_moment)]
-            pieces += [_literal('],"values":['), _listed(measured, partial(_value, cells))]
-            pieces += [_literal('],"qaqcFlags":['), _listed(measured, partial(_flag, cells)), _literal("]}}")]
+            pieces += [_literal('],"values":['), _listed(measured, value)]
+            pieces += [_literal('],"qaqcFlags":['), _listed(measured, flag), _literal("]}}")]
         else:
-            pieces += [_literal('"observations":['), _listed(measured, partial(_observation, cells))]
+            pieces += [_literal('"observations":['), _listed(measured, partial(_observation, value, flag))]
             pieces.append(_literal("]}"))
     pieces.append(_literal("]}\n"))
     length = sum(length for length, _ in pieces)
@@ -84,14 +88,14 @@ def _literal(text: str) -> Piece:
     return len(text.encode()), lambda: iter((text,))
 
 
-def _listed(measured: Measured, cell: Callable[[Stretch, int], str]) -> Piece:
+def _listed(measured: Measured, cell: Cell) -> Piece:
     """Gives one cell a sample with commas between them; every cell is as wide as the first."""
-    first = next(iter(samples(measured.parts, measured.step)))
+    first = next(measured.instants())
     width = len(cell(*first))
 
     def texts() -> Iterator[str]:
         comma = ""
-        for part, moment in samples(measured.parts, measured.step):
+        for part, moment in measured.instants():
             yield comma + cell(part, moment)
             comma = ","
 
@@ -102,17 +106,8 @@ def _quoted_moment(part: Stretch, moment: int) -> str:
     return f'"{moment_text(moment)}"'
 
 
-def _value(cells: Cells, part: Stretch, moment: int) -> str:
-    return cells(part, moment)[0]
-
-
-def _flag(cells: Cells, part: Stretch, moment: int) -> str:
-    return str(cells(part, moment)[1])
-
-
-def _observation(cells: Cells, part: Stretch, moment: int) -> str:
-    value, flag = cells(part, moment)
-    return f'{{"time":"{moment_text(moment)}","value":{value},"flag":{flag}}}'
+def _observation(value: Cell, flag: Cell, part: Stretch, moment: int) -> str:
+    return f'{{"time":"{moment_text(moment)}","value":{value(part, moment)},"flag":{flag(part, moment)}}}'
 
 
 def moment_text(moment: int) -> str:
@@ -120,53 +115,39 @@ def moment_text(moment: int) -> str:
     return written(EPOCH + timedelta(milliseconds=moment))
 
 
-def _columns(measured: Measured) -> list[tuple[Property, str]]:
-    return [(sensor, statistic) for sensor in measured.sensors for statistic in measured.statistics]
-
-
 def _labels(measured: Measured) -> list[str]:
-    return [f"{sensor.name} {statistic}".rstrip() + f" ({sensor.unit})" for sensor, statistic in _columns(measured)]
+    return [f"{sensor.name} {statistic}".rstrip() + f" ({sensor.unit})" for sensor, statistic in measured.columns]
 
 
-def _cells(measured: Measured, sensor: Property, statistic: str, missing: str) -> Cells:
-    """Gives the maker of one column: text of fixed width, and the flag."""
-    readers: dict[Stretch, Callable[[int], float]] = {}
-    shift = {"min": -1.0, "max": 1.0}.get(statistic, 0.0)
+def _value_cell(measured: Measured, sensor: Property, statistic: str, missing: str) -> Cell:
+    """Gives the maker of a column of values, with a word where there is none."""
+    value = reading(measured, sensor, statistic)
     blank = missing.rjust(WIDTH)
 
-    def cell(part: Stretch, moment: int) -> tuple[str, int]:
-        value = readers.get(part)
-        if value is None:
-            value = readers[part] = reader(part, sensor)
-        if is_suspect(part.device, moment):
-            if measured.clean:
-                return blank, SUSPECT
-            return f"{value(moment) * 3 + 1:{WIDTH}.4f}", SUSPECT
-        number = value(moment)
-        if shift:
-            number += shift * abs(number - value(moment + measured.step // 2))
-        return f"{number:{WIDTH}.4f}", GOOD
+    def cell(part: Stretch, moment: int) -> str:
+        number = value(part, moment)
+        return blank if math.isnan(number) else f"{number:{WIDTH}.4f}"
 
     return cell
 
 
+def _flag_cell(measured: Measured) -> Cell:
+    return lambda part, moment: str(flag_of(measured, part, moment))
+
+
 def _table(measured: Measured, head: str, separator: str) -> Content:
-    columns = len(_columns(measured))
-    width = 24 + columns * (WIDTH + 1 + 2 * len(separator)) + 1
+    width = 24 + len(measured.columns) * (WIDTH + 1 + 2 * len(separator)) + 1
     length = len(head.encode()) + width * measured.rows
     return Content(length, lambda: _blocks(_table_texts(measured, head, separator)))
 
 
 def _table_texts(measured: Measured, head: str, separator: str) -> Iterator[str]:
     yield head
-    columns = [
-        _cells(measured, sensor, statistic, "NaN") for sensor in measured.sensors for statistic in measured.statistics
-    ]
-    for part, moment in samples(measured.parts, measured.step):
-        row = [moment_text(moment)]
-        for column in columns:
-            text, flag = column(part, moment)
-            row += (text, str(flag))
+    cells = [_value_cell(measured, sensor, statistic, "NaN") for sensor, statistic in measured.columns]
+    for part, moment in measured.instants():
+        row, flag = [moment_text(moment)], str(flag_of(measured, part, moment))
+        for cell in cells:
+            row += (cell(part, moment), flag)
         yield separator.join(row) + "\n"
 
 
