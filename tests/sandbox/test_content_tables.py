@@ -10,8 +10,6 @@ import tracemalloc
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from oncsync.sandbox import Catalogue
 from oncsync.sandbox.content import lay_out
 from oncsync.sandbox.orders import read_order
@@ -80,21 +78,6 @@ def test_neighbouring_orders_share_no_row_and_miss_none(ask: Asked) -> None:
     whole = rows_of(only_file(ask))[1:]
     first_after = [row for row in whole if row[0].startswith("2017-05-12T00:00")]
     assert sorted(parts + ([] if first_after[0] in parts else first_after)) == whole
-
-
-def test_averages_are_fewer_rows(ask: Asked) -> None:
-    rows = rows_of(only_file(ask, dpo_resample="average", dpo_average="86400"))
-    assert len(rows) == 1 + 31
-
-
-@pytest.mark.parametrize(("mode", "columns"), [("minMax", 2), ("minMaxAvg", 3)])
-def test_extremes_have_columns_of_their_own(ask: Asked, mode: str, columns: int) -> None:
-    rows = rows_of(only_file(ask, dpo_resample=mode, **{f"dpo_{mode}": "3600"}))
-    assert len(rows[0]) == 1 + 6 * columns * 2
-    assert rows[0][1] == "Conductivity min (S/m)"
-    for row in rows[1:]:
-        if row[2] == "1":
-            assert float(row[1]) <= float(row[3])
 
 
 def test_a_property_alone_is_one_column(ask: Asked) -> None:

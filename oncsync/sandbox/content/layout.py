@@ -20,7 +20,7 @@ FILES_PER_ORDER = 12
 
 _RECORDING = timedelta(minutes=5) // timedelta(milliseconds=1)
 _DAY = timedelta(days=1) // timedelta(milliseconds=1)
-_SAMPLES = 4
+_SAMPLES = 3
 """How many samples an interval has that is no longer than the device's own sampling interval."""
 _FINE = timedelta(seconds=10) // timedelta(milliseconds=1)
 _SHORT = timedelta(hours=1) // timedelta(milliseconds=1)

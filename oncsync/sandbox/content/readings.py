@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
+from functools import cache, lru_cache, partial
+from typing import NamedTuple
 
 from ..catalogue import Device, Property
 from .series import Measured, Stretch
@@ -15,6 +17,17 @@ GOOD, SUSPECT = 1, 4
 """Quality flags."""
 Reading = Callable[[Stretch, int], float]
 """Gives the value of a row, not a number where there is none."""
+
+
+class Judged(NamedTuple):
+    """What quality control says of the samples that a row stands for."""
+
+    good: list[int]
+    suspect: list[int]
+
+
+Judge = Callable[[Stretch, int], Judged]
+
 
 _SHAPES: dict[str, tuple[float, float, float, float, float]] = {
     "oxygen": (2.4, 0.2, 0.15, 0.9, 0.03),
@@ -48,13 +61,12 @@ _SHAPES: dict[str, tuple[float, float, float, float, float]] = {
 _ANY_SHAPE = (20.0, 1.0, 1.0, 4.0, 0.5)
 
 
-_WATER_NOISE = {"seawatertemperature": 0.003, "salinity": 0.003, "pressure": 0.02}
-
-
 def reader(stretch: Stretch, sensor: Property) -> Callable[[int], float]:
     """Gives the function from an instant (milliseconds) to what the sensor tells, before quality control."""
-    if sensor.code in QUANTITIES:
-        return _water_reader(stretch, QUANTITIES[sensor.code])
+    quantity = QUANTITIES.get(sensor.code)
+    if quantity is not None:
+        felt = _felt_water(stretch.device.code, stretch.lat, stretch.lon, stretch.depth)
+        return lambda moment: quantity(felt(moment))
     seed = zlib.crc32(f"{stretch.device.code}/{sensor.code}".encode())
     centre, tide, day, year, noise = _SHAPES.get(sensor.code, _ANY_SHAPE)
     centre += centre * 0.004 * ((seed >> 8) % 11 - 5)
@@ -73,18 +85,22 @@ def reader(stretch: Stretch, sensor: Property) -> Callable[[int], float]:
     return value
 
 
-def _water_reader(stretch: Stretch, quantity: Callable[[Water], float]) -> Callable[[int], float]:
-    """Gives the reader of a quantity of seawater: of the water as this device feels it."""
-    water = water_at(stretch.lat, stretch.lon, stretch.depth)
-    seeds = [zlib.crc32(f"{stretch.device.code}/{code}".encode()) for code in _WATER_NOISE]
-    rough = list(zip(seeds, _WATER_NOISE.values(), strict=True))
+@lru_cache(maxsize=32)
+def _felt_water(code: str, lat: float | None, lon: float | None, depth: float | None) -> Callable[[int], Water]:
+    """Gives the water as a device feels it; its latest samples are kept, for all quantities follow from them."""
+    water = water_at(lat, lon, depth)
+    one, two, three = (zlib.crc32(f"{code}/{name}".encode()) for name in ("temperature", "salinity", "pressure"))
 
-    def value(moment: int) -> float:
-        felt = (true + size * _noise(seed, moment) for true, (seed, size) in zip(water(moment), rough, strict=True))
-        temperature, salinity, pressure = felt
-        return quantity(Water(temperature, salinity, max(0.0, pressure)))
+    @lru_cache(maxsize=128)
+    def felt(moment: int) -> Water:
+        true = water(moment)
+        return Water(
+            true.temperature + 0.003 * _noise(one, moment),
+            true.salinity + 0.003 * _noise(two, moment),
+            max(0.0, true.pressure + 0.02 * _noise(three, moment)),
+        )
 
-    return value
+    return felt
 
 
 def _noise(seed: int, moment: int) -> float:
@@ -96,39 +112,76 @@ def _noise(seed: int, moment: int) -> float:
 
 def is_suspect(device: Device, moment: int) -> bool:
     """Whether quality control finds fault with a sample: one in some 400."""
-    return ((moment // 1000 + zlib.crc32(device.code.encode())) * 40_503) % 401 == 7
+    return ((moment // 1000 + _number_of(device.code)) * 40_503) % 401 == 7
 
 
-def flag_of(measured: Measured, part: Stretch, moment: int) -> int:
+@cache
+def _number_of(code: str) -> int:
+    return zlib.crc32(code.encode())
+
+
+def judge_of(measured: Measured) -> Judge:
+    """Gives the judge of a series, who remembers the row before."""
+
+    def judged(part: Stretch, moment: int) -> Judged:
+        good: list[int] = []
+        suspect: list[int] = []
+        for sample in measured.samples(part, moment):
+            (suspect if is_suspect(part.device, sample) else good).append(sample)
+        return Judged(good, suspect)
+
+    return lru_cache(maxsize=1)(judged)
+
+
+def flag_of(judged: Judged, *, clean: bool) -> int:
     """Gives the flag of a row: of clean data it is bad without any good sample, of raw data with any suspect one."""
-    suspect = (is_suspect(part.device, sample) for sample in measured.samples(part, moment))
-    return SUSPECT if (all(suspect) if measured.clean else any(suspect)) else GOOD
+    return SUSPECT if judged.suspect and not (clean and judged.good) else GOOD
 
 
-def reading(measured: Measured, sensor: Property, statistic: str) -> Reading:
-    """Gives what a column of a series holds: the mean or an extreme of the samples that each row stands for.
+def readings(measured: Measured, judge: Judge) -> list[Reading]:
+    """Gives what each column of a series holds: the mean or an extreme of the samples that a row stands for.
 
     Suspect samples are left out of clean data, and stand out from raw data.
     """
+    found: list[Reading] = []
+    for sensor in measured.sensors:
+        taken = lru_cache(maxsize=1)(_taken(measured, sensor, judge))
+        found += [partial(_statistic, taken, _STATISTICS[statistic]) for statistic in measured.statistics]
+    return found
+
+
+def reading(measured: Measured, sensor: Property, statistic: str) -> Reading:
+    """Gives what one column of a series holds."""
+    (only,) = readings(replace(measured, sensors=(sensor,), statistics=(statistic,)), judge_of(measured))
+    return only
+
+
+def _taken(measured: Measured, sensor: Property, judge: Judge) -> Callable[[Stretch, int], list[float]]:
     readers: dict[Stretch, Callable[[int], float]] = {}
 
-    def value(part: Stretch, moment: int) -> float:
+    def values(part: Stretch, moment: int) -> list[float]:
         read = readers.get(part)
         if read is None:
             read = readers[part] = reader(part, sensor)
-        values = []
-        for sample in measured.samples(part, moment):
-            if not is_suspect(part.device, sample):
-                values.append(read(sample))
-            elif not measured.clean:
-                values.append(read(sample) * 1.6 + 1)
-        if not values:
-            return math.nan
-        if statistic == "min":
-            return min(values)
-        return max(values) if statistic == "max" else math.fsum(values) / len(values)
+        judged = judge(part, moment)
+        found = [read(sample) for sample in judged.good]
+        return found if measured.clean else found + [read(sample) * 1.6 + 1 for sample in judged.suspect]
 
-    return value
+    return values
+
+
+def _statistic(
+    taken: Callable[[Stretch, int], list[float]], choose: Callable[[list[float]], float], part: Stretch, moment: int
+) -> float:
+    values = taken(part, moment)
+    return choose(values) if values else math.nan
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+_STATISTICS: dict[str, Callable[[list[float]], float]] = {"": _mean, "avg": _mean, "min": min, "max": max}
 
 
 def curve(measured: Measured, sensor: Property, statistic: str) -> Reading:

@@ -23,7 +23,7 @@ def depth_at(pressure: float) -> float:
 
 
 def density(salinity: float, temperature: float, pressure: float) -> float:
-    """Gives the density in kg/m3, to 0.1: the equation of state of 1980 with the small terms left out."""
+    """Gives the density in kg/m3, to 0.1 down to 3 km: the equation of state of 1980 without its small terms."""
     s, t, bar = salinity, temperature, pressure / 10
     fresh = 999.8426 + t * (6.794e-2 + t * (-9.0953e-3 + t * (1.00169e-4 + t * (-1.12e-6 + t * 6.54e-9))))
     salt = s * (0.824493 + t * (-4.0899e-3 + t * (7.6438e-5 - t * 8.2467e-7)))

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 
-from ..catalogue import Property
 from ..replies import Content
 from ..times import written
-from .readings import flag_of, reading
+from .readings import Reading, flag_of, judge_of, reading, readings
 from .series import EPOCH, Measured, Stretch
 
 Cell = Callable[[Stretch, int], str]
@@ -55,7 +54,7 @@ def log_content(measured: Measured) -> Content:
 
     def lines() -> Iterator[str]:
         yield head
-        cells = [_value_cell(measured, sensor, statistic, "NaN") for sensor, statistic in measured.columns]
+        cells = [_value_cell(value, "NaN") for value in readings(measured, judge_of(measured))]
         for part, moment in measured.instants():
             yield " ".join([moment_text(moment), *(cell(part, moment) for cell in cells)]) + "\n"
 
@@ -71,7 +70,7 @@ def json_content(measured: Measured, *, encoding: str) -> Content:
         described = {"propertyCode": sensor.code, "sensorName": sensor.name, "unitOfMeasure": sensor.unit}
         described |= {"statistic": statistic} if statistic else {}
         pieces.append(_literal(("," if number else "") + json.dumps(described)[:-1] + ","))
-        value = _value_cell(measured, sensor, statistic, "null")
+        value = _value_cell(reading(measured, sensor, statistic), "null")
         if encoding == "ONC":
             pieces += [_literal('"data":{"sampleTimes":['), _listed(measured, _quoted_moment)]
             pieces += [_literal('],"values":['), _listed(measured, value)]
@@ -119,9 +118,8 @@ def _labels(measured: Measured) -> list[str]:
     return [f"{sensor.name} {statistic}".rstrip() + f" ({sensor.unit})" for sensor, statistic in measured.columns]
 
 
-def _value_cell(measured: Measured, sensor: Property, statistic: str, missing: str) -> Cell:
+def _value_cell(value: Reading, missing: str) -> Cell:
     """Gives the maker of a column of values, with a word where there is none."""
-    value = reading(measured, sensor, statistic)
     blank = missing.rjust(WIDTH)
 
     def cell(part: Stretch, moment: int) -> str:
@@ -132,7 +130,8 @@ def _value_cell(measured: Measured, sensor: Property, statistic: str, missing: s
 
 
 def _flag_cell(measured: Measured) -> Cell:
-    return lambda part, moment: str(flag_of(measured, part, moment))
+    judge = judge_of(measured)
+    return lambda part, moment: str(flag_of(judge(part, moment), clean=measured.clean))
 
 
 def _table(measured: Measured, head: str, separator: str) -> Content:
@@ -143,9 +142,10 @@ def _table(measured: Measured, head: str, separator: str) -> Content:
 
 def _table_texts(measured: Measured, head: str, separator: str) -> Iterator[str]:
     yield head
-    cells = [_value_cell(measured, sensor, statistic, "NaN") for sensor, statistic in measured.columns]
+    judge = judge_of(measured)
+    cells = [_value_cell(value, "NaN") for value in readings(measured, judge)]
     for part, moment in measured.instants():
-        row, flag = [moment_text(moment)], str(flag_of(measured, part, moment))
+        row, flag = [moment_text(moment)], str(flag_of(judge(part, moment), clean=measured.clean))
         for cell in cells:
             row += (cell(part, moment), flag)
         yield separator.join(row) + "\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from .seawater import conductivity, density, depth_at, freezing_point, pressure_at, sound_speed
@@ -81,7 +80,6 @@ def _interpolated(profile: Profile, depth: float) -> tuple[float, float]:
     return upper[1] + share * (lower[1] - upper[1]), upper[2] + share * (lower[2] - upper[2])
 
 
-@lru_cache(maxsize=32)
 def water_at(lat: float | None, lon: float | None, depth: float | None) -> Callable[[int], Water]:
     """Gives the function from an instant (milliseconds since 1970) to the water; unknown depths are at the surface."""
     level = max(0.0, depth or 0.0)
@@ -97,7 +95,6 @@ def water_at(lat: float | None, lon: float | None, depth: float | None) -> Calla
     heave = 1.6 if level > 4 else 0.05
     lag = 1000.0 * (round(10 * abs(lon or 0.0)) % 37)
 
-    @lru_cache(maxsize=128)
     def water(moment: int) -> Water:
         second = moment / 1000
         tide = math.sin((second + lag) * (2 * math.pi / TIDE))
