@@ -53,6 +53,8 @@ def folder_error(path: Path, error: OSError, *, verb: Literal["write", "read"] =
     """Turns an operating-system error at `path` into the error a person reads."""
     reason = (error.strerror or str(error)).lower()
     cure = "free some space or choose another place" if verb == "write" else "see that it can be read"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        cure = "move away the file that lies where a folder has to be"
     return FolderError(
         f"Cannot {verb} `{path}`: {reason}", hint=f"{cure}, then run the same command again: nothing is lost"
     )

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
+META_FOLDER = "_meta"
+"""Where metadata lie beside the files they describe; no file has this name."""
 MOST_NAME_BYTES = 180
 """Leaves room below the 255 bytes of common file systems for `~`, a chunk id and a number."""
 
@@ -68,7 +70,8 @@ def _trim(name: str) -> str:
 def safe_file_name(raw: str | None, fallback: str) -> str:
     """Gives a file name from what the service calls a file: its last component, cleaned."""
     last = re.split(r"[/\\]", raw or "")[-1]
-    return safe_component(last, fallback)
+    name = safe_component(last, fallback)
+    return f"{name}_" if name.casefold() == META_FOLDER else name
 
 
 def _shorten(name: str) -> str:

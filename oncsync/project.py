@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from oncsync.state import State
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+CLOCK_NONSENSE = timedelta(days=400)
+"""A service whose clock is further off than this is not believed."""
 
 
 class Project:
@@ -70,7 +72,10 @@ class Project:
     @cached_property
     def path(self) -> Path:
         """The manifest's path, absolute."""
-        return Path(self._named).absolute() if self._named is not None else find_manifest(Path.cwd())
+        try:
+            return Path(self._named).absolute() if self._named is not None else find_manifest(Path.cwd())
+        except FileNotFoundError:
+            raise InputError("The current folder is gone", hint="change into one that exists, or name `-m`") from None
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -135,7 +140,7 @@ class Project:
         """Gives now, by the service's clock when this machine's is more than five minutes off."""
         now = self._now()
         offset = session.clock_offset if session else None
-        if offset is None or abs(offset) <= CLOCK_TOLERANCE.total_seconds():
+        if offset is None or not CLOCK_TOLERANCE.total_seconds() < abs(offset) < CLOCK_NONSENSE.total_seconds():
             return now
         if not self._said_clock:
             self._said_clock = True
@@ -294,7 +299,8 @@ class Project:
         from oncsync.report import make_status
 
         steps = {planned.id: planned.step for planned in self.plan().chunks}
-        return make_status(self._needed_lock(), self._read_state(), steps, str(self.folder))
+        folder = str(self.folder).encode("utf-8", "backslashreplace").decode()
+        return make_status(self._needed_lock(), self._read_state(), steps, folder)
 
     def files(self) -> list[HeldFile]:
         """Gives the files that are here, in the order of their paths."""
@@ -355,8 +361,10 @@ class Project:
         return self.folder / named if named else self.folder / ".oncsync" / "state.json"
 
     def _read_state(self) -> State:
+        from oncsync.engine.folder import check_own_place
         from oncsync.state import StateStore
 
+        check_own_place(self.folder)
         return StateStore(self._state_path()).state
 
     def _identity(self) -> str:

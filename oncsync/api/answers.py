@@ -17,7 +17,7 @@ Redact = Callable[[str], str]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TITLE = re.compile(rb"<title[^>]*>(.{1,400}?)</title", re.IGNORECASE | re.DOTALL)
-_PAGE_STARTS = (b"<!doctype html", b"<html")
+_PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<title")
 _MESSAGE_MEMBERS = ("messages", "warningMessages", "warnings")
 
 
@@ -129,9 +129,13 @@ def is_page(content_type: str, body: bytes) -> bool:
     return content_type in ("text/html", "application/xhtml+xml") or begins_like_page(body)
 
 
+_PREAMBLE = re.compile(rb"\A(?:\s*<!--.*?-->)+", re.DOTALL)
+
+
 def begins_like_page(body: bytes) -> bool:
     """Whether a body begins like a web page, whatever it calls itself."""
-    return body[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE_STARTS)
+    text = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return _PREAMBLE.sub(b"", text).lstrip().startswith(_PAGE_STARTS)
 
 
 def page_title(body: bytes, redact: Redact) -> str:

@@ -99,6 +99,12 @@ class StreamAnswer:
         return None if self.coding else self._coded_length
 
     @property
+    def has_odd_length(self) -> bool:
+        """Whether a length came that is none, so that nothing tells whether the body is whole."""
+        is_told = "content-length" in self._headers and "transfer-encoding" not in self._headers
+        return is_told and self._coded_length is None
+
+    @property
     def retry_after(self) -> float | None:
         """The wait the service asks for, in seconds, None when it asks for none (open question 44)."""
         now = parse_http_date(self.header("date")) or self.arrived

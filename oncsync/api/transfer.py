@@ -157,6 +157,7 @@ def _failed(words: object) -> FailedRun | None:
 def _arriving(stream: StreamAnswer) -> ArrivingFile:
     """Looks at the first block before anyone takes it for data."""
     name = file_name(stream.header("content-disposition"))
+    name = name and stream.redact(name)
     blocks = stream.blocks()
     first = next(blocks, b"")
     found = _not_the_file(stream, name, first)
@@ -170,16 +171,19 @@ def _not_the_file(stream: StreamAnswer, name: str | None, first: bytes) -> str |
     """Says what a 200 gave in place of the file, None when it is the file as far as can be seen (open question 5)."""
     if not first:
         return "an empty file"
+    if stream.has_odd_length:
+        return "a file of a length that is no number"
     lowered = (name or "").lower()
     if not lowered.endswith(_PAGE_NAMES) and (stream.content_type == "text/html" or begins_like_page(first)):
         return "a page in place of the file"
-    if lowered.endswith(_JSON_NAMES) or len(first) > SMALL_BODY or not first.lstrip().startswith(b"{"):
+    if len(first) > SMALL_BODY or not first.lstrip().startswith(b"{"):
         return None
     words = parse_leniently(first, stream.redact)
     if not isinstance(words, dict):
         return None
-    if "errors" in words or {"status", "message"} <= words.keys():
-        entries = error_entries(words)
+    entries = error_entries(words)
+    looks_like_answer = "errors" in words or {"status", "message"} <= words.keys()
+    if any(entry.code is not None for entry in entries) if lowered.endswith(_JSON_NAMES) else looks_like_answer:
         said = "; ".join(entry.text for entry in entries if entry.text) or state_text(words)
         return f"an answer in place of the file: {said or json.dumps(words)[:80]}"
     return None

@@ -79,6 +79,10 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Runs the command line and ends the process with the documented exit code."""
-    from oncsync.cli.ending import run_to_exit_code
+    try:
+        from oncsync.cli.ending import run_to_exit_code
 
-    sys.exit(run_to_exit_code(cli, arguments))
+        code = run_to_exit_code(cli, arguments)
+    except KeyboardInterrupt:  # before anything has begun
+        code = 130
+    sys.exit(code)

@@ -55,6 +55,9 @@ def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None) ->
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        say(f"error: {error.strerror or error}" + (f": `{error.filename}`" if error.filename else ""))
+        return 8
     except Exception as error:  # noqa: BLE001  the one place where a bug of ours becomes a message
         return _bug(error)
 

@@ -23,7 +23,7 @@ MOST_MESSAGE = 140
 @contextmanager
 def make_display(*, quiet: bool, verbose: bool) -> Iterator[Watcher]:
     """Gives the display that fits: bars when stderr is a terminal, lines otherwise, warnings only when quiet."""
-    is_plain = quiet or verbose or not sys.stderr.isatty()
+    is_plain = quiet or verbose or sys.stderr is None or not sys.stderr.isatty()
     display: PlainDisplay | LiveDisplay = PlainDisplay(quiet=quiet, verbose=verbose) if is_plain else LiveDisplay()
     try:
         yield display

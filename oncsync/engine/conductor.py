@@ -72,7 +72,15 @@ class Conductor:
                 run.free_unconfirmed_slots()
         if run.fatal is not None:
             raise run.fatal
-        return run.closing
+        return self._stopped()
+
+    def _stopped(self) -> StoppedError | None:
+        """Gives why work is left; None when what was under way was the last of it."""
+        closing, counts = self._run.closing, self._run.counts
+        left = counts.total - counts.ended
+        if closing is None or not left:
+            return None
+        return StoppedError(f"{closing.message}; {left} of {counts.total} chunks are left", hint=closing.hint)
 
     def _is_over(self) -> bool:
         run = self._run
@@ -93,9 +101,7 @@ class Conductor:
             self._close("The time given by `--max-time` is over", "run the same command again to go on")
 
     def _close(self, message: str, hint: str) -> None:
-        run = self._run
-        left = run.counts.total - run.counts.ended
-        run.closing = run.closing or StoppedError(f"{message}; {left} of {run.counts.total} chunks are left", hint=hint)
+        self._run.closing = self._run.closing or StoppedError(message, hint=hint)
 
     def _start_what_may_start(self) -> None:
         run = self._run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -59,7 +60,8 @@ class EventLog:
     def close(self) -> None:
         """Closes the file."""
         if self._handler is not None:
-            self._handler.close()
+            with contextlib.suppress(OSError):
+                self._handler.close()
 
 
 class Watchers:

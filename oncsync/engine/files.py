@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import partial
@@ -36,6 +37,10 @@ class _Move(NamedTuple):
     owner: Owner
     file: FileRecord
     path: str
+
+
+_PARTIAL_NAME = re.compile(r"[0-9a-f]{20}-\d+-(?:\d+|meta)\.[0-9a-f]{8}\.part|probe-\d+")
+"""What transfers and the probe call their files; anything else in `partial/` is not ours."""
 
 
 class Shelves:
@@ -175,7 +180,7 @@ class Shelves:
             for file in state.files or state.arriving:
                 self.put(chunk, file)
         for leftover in self._partials():
-            if leftover.name not in expected:
+            if leftover.name not in expected and _PARTIAL_NAME.fullmatch(leftover.name):
                 remove_quietly(leftover)
 
     def _partials(self) -> Iterable[Path]:

@@ -13,11 +13,19 @@ from oncsync.engine.pace import poll_wait, retry_wait
 from oncsync.engine.run import ENDS_THE_RUN, Run
 from oncsync.engine.transfers import Answer, Broken, Fetched, Job, fetch
 from oncsync.engine.work import Again, Fail, Keep, Reorder, Settle, Work, react_to_file
-from oncsync.errors import OncsyncError
+from oncsync.errors import FaultError, OncsyncError, UnreachableError
 from oncsync.state import META, Arrived, Ended, FileRecord
 
 ENDS_TO_TRUST_IN_DOUBT = 5
 """How often "no more files" must be heard of an order that may not be over."""
+
+
+MOST_REPEATS = 4
+"""After so many equal files in a row, beyond those announced, the service is not asked for more."""
+
+
+def _index(file: FileRecord) -> int:
+    return int(file.index)
 
 
 class FileDesk:
@@ -58,12 +66,19 @@ class FileDesk:
     def _ask_whether_over(self, work: Work, otherwise: Callable[[], None]) -> None:
         """A first file does not say that the order is over. `status` may; while it says no, `run` starts nothing new.
 
-        Where the service does not say, the end of the files has to be seen more often before it is believed.
+        Where the service does not say, the end of the files has to be seen more often before it is believed; an
+        outage of `status` says nothing yet.
         """
         run, request_id = self._run, work.request_id
         assert request_id is not None
 
         def answered(answer: OrderStatus | OncsyncError) -> None:
+            if isinstance(answer, FaultError | UnreachableError) and work.tries < run.pace.attempts - 1:
+                work.tries += 1
+                wait = retry_wait(run.pace, work.tries, answer.retry_after, run.tools.jitter())
+                run.later(wait, lambda: self._ask_whether_over(work, otherwise))
+                return
+            work.tries = 0
             state = "" if isinstance(answer, OncsyncError) else (answer.search_hdr_status or "").strip().casefold()
             if state.startswith("complete"):
                 counts: tuple[int | None, ...] = (None,) * len(work.counts)
@@ -139,11 +154,23 @@ class FileDesk:
             self._run.succeeded(work)
             self._keep(work, job, reaction.fetched)
             if reaction.follow is not None and reaction.follow not in work.jobs:
-                self._queue(work, [reaction.follow])
+                self._follow(work, job, reaction.follow)
         elif reaction.note:
             self._run.note(work, [reaction.note])
         if not work.jobs:
             self._all_settled(work)
+
+    def _follow(self, work: Work, job: Job, following: Job) -> None:
+        """Asks for the next index, unless the service gives one file for every index."""
+        chunk = self._run.store.state.chunks[work.id]
+        arrived = sorted(
+            (file for file in chunk.arriving if file.run_id == job.run_id and file.index != META), key=_index
+        )
+        last = [(file.name, file.sha256) for file in arrived[-MOST_REPEATS:]]
+        if len(last) == MOST_REPEATS and len(set(last)) == 1:
+            self._run.note(work, [f"the service gave one file {MOST_REPEATS} times and more: taken for the last one"])
+        else:
+            self._queue(work, [following])
 
     def _ask_again(self, work: Work, job: Job, reaction: Again, tries: int) -> None:
         run = self._run

@@ -38,9 +38,38 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: datetime
 
 
+def check_own_place(folder: Path) -> None:
+    """Raises `FolderError` when something in `.oncsync/` is not what oncsync makes there.
+
+    A link or a pipe in it came with a copied folder or a repository, and could lead anywhere.
+    """
+    own = folder / OWN_FOLDER
+    for place in (own, own / PARTIAL_FOLDER):
+        if place.is_symlink() or (os.path.lexists(place) and not place.is_dir()):
+            raise _strange(place)
+    try:
+        with os.scandir(own) as entries:
+            strange = [
+                entry.path for entry in entries if not (entry.is_file(follow_symlinks=False) or _is_folder(entry))
+            ]
+    except OSError:
+        return
+    if strange:
+        raise _strange(Path(min(strange)))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _strange(place: Path) -> FolderError:
+    return FolderError(f"`{place}` is not what oncsync makes there", hint="look at it and remove it; nothing was done")
+
+
 def prepare_folder(folder: Path) -> None:
     """Makes the folder and what oncsync keeps in it; raises `FolderError` when that is not possible."""
     own = folder / OWN_FOLDER
+    check_own_place(folder)
     try:
         if folder.exists() and not folder.is_dir():
             raise FolderError(f"`{folder}` is a file, not a folder", hint="choose another `folder`")

@@ -13,8 +13,10 @@ from oncsync.api import (
     NotReady,
     OrderTicket,
     RunAnswer,
+    Session,
     cancel_order,
     open_file,
+    order_status,
     request_product,
     run_order,
     run_phase,
@@ -26,7 +28,7 @@ from oncsync.engine.pace import poll_wait
 from oncsync.engine.run import Run
 from oncsync.engine.slots import Slot
 from oncsync.engine.work import Work
-from oncsync.errors import OncsyncError
+from oncsync.errors import ForbiddenError, OncsyncError, ServiceError
 from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running
 from oncsync.timespan import format_instant
 
@@ -110,22 +112,20 @@ class OrderDesk:
     def _look_at_orphan(self, slot: Slot) -> None:
         """Frees the slot of an order of this folder that nothing of this run waits for, once it is over.
 
-        Asking for its first file starts nothing, which asking `run` might; an order without a run id is cancelled,
+        Asking for its files starts nothing, which asking `run` might; an order without a run id is cancelled,
         because nobody wants it any more.
         """
         run = self._run
         chunk = run.store.state.chunks.get(slot.chunk)
         order = chunk.order if chunk and chunk.order and chunk.order.request_id == slot.order else None
-        run_id = order.run_ids[0] if order and order.run_ids else None
+        run_ids = order.run_ids if order else ()
+        request_id = slot.order or 0
 
         def ask() -> bool:
-            if run_id is None:
-                cancel_order(run.session, slot.order or 0)
+            if not run_ids:
+                cancel_order(run.session, request_id)
                 return True
-            answer = open_file(run.session, run_id, 1)
-            if isinstance(answer, ArrivingFile):
-                answer.close()
-            return not isinstance(answer, NotReady)
+            return _is_over(run.session, request_id, run_ids)
 
         def answered(is_over: bool | OncsyncError) -> None:
             if is_over is True or (isinstance(is_over, OncsyncError) and judge_download(is_over) == "forget"):
@@ -277,6 +277,37 @@ class OrderDesk:
         files = "an unknown number of files" if total is None else "1 file" if total == 1 else f"{total} files"
         run.tell("complete", f"made at the service, {files}", work)
         self._files.begin(work)
+
+
+def _is_over(session: Session, request_id: int, run_ids: tuple[int, ...]) -> bool:
+    """Whether an order is over: none of its files is to come, and `status` does not say OPEN (onc-api.md 3.4).
+
+    Where the files may not be read, `status` alone can tell.
+    """
+    try:
+        is_made = _are_files_made(session, run_ids)
+    except ForbiddenError:
+        return _state(session, request_id).startswith("complete")
+    return is_made and _state(session, request_id) != "open"
+
+
+def _are_files_made(session: Session, run_ids: tuple[int, ...]) -> bool:
+    """Whether no run of an order answers that its first file is still to come."""
+    for run_id in run_ids:
+        answer = open_file(session, run_id, 1)
+        if isinstance(answer, ArrivingFile):
+            answer.close()
+        if isinstance(answer, NotReady):
+            return False
+    return True
+
+
+def _state(session: Session, request_id: int) -> str:
+    """Gives the word for an order's state, blank where the service has none."""
+    try:
+        return (order_status(session, request_id).search_hdr_status or "").strip().casefold()
+    except ServiceError:
+        return ""
 
 
 def _announced(count: int | None) -> int | None:

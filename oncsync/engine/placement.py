@@ -13,11 +13,10 @@ from typing import TypeAlias
 import msgspec
 
 from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry, digest
-from oncsync.naming import fill_template, fold, safe_component, safe_file_name, with_mark
+from oncsync.naming import META_FOLDER, fill_template, fold, safe_component, safe_file_name, with_mark
 from oncsync.state import META, FileRecord
 from oncsync.timespan import format_stamp, is_relative, parse_duration
 
-META_FOLDER = "_meta"
 OPTIONS_DIGEST_LENGTH = 6
 
 FileKey: TypeAlias = tuple[int, str]

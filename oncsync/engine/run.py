@@ -250,7 +250,7 @@ class Run:
     def tell(self, event: str, text: str, work: Work | None = None, *, level: Level = "info") -> None:
         """Tells whoever looks on."""
         chunk, label = (work.id, work.label) if work else (None, None)
-        self._watcher.notice(Notice(event=event, text=text, level=level, chunk=chunk, label=label))
+        self._watcher.notice(Notice(event=event, text=self.session.redact(text), level=level, chunk=chunk, label=label))
 
     def report_progress(self) -> None:
         """Tells how far the run is."""

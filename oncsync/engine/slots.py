@@ -22,6 +22,7 @@ import msgspec
 
 from oncsync.atomic import write_atomic
 from oncsync.errors import FolderError
+from oncsync.timespan import LAST_INSTANT
 
 LOCK_PATIENCE = 10.0
 LOCK_INTERVAL = 0.02
@@ -56,7 +57,7 @@ class SlotBook:
         self, directory: Path, server: str, folder: Path, *, warn: Callable[[str], None] = lambda text: None
     ) -> None:
         self._path = directory / f"{hashlib.sha256(server.encode()).hexdigest()[:16]}.json"
-        self._folder = str(folder)
+        self._folder = str(folder).encode("utf-8", "backslashreplace").decode()
         self._warn = warn
         self._host = socket.gethostname()
         self._own: list[Slot] = []
@@ -118,7 +119,7 @@ class SlotBook:
             host=self._host,
             process=os.getpid(),
             since=now,
-            expires=now + life,
+            expires=now + life if now < LAST_INSTANT - life else LAST_INSTANT,
             order=order,
         )
 
@@ -165,8 +166,13 @@ class SlotBook:
     def _read(self) -> list[Slot]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=list[Slot])
-        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        except FileNotFoundError:
             return []
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            kept = self._path.with_suffix(".damaged")
+            self._path.replace(kept)
+            self._warn(f"The records of live orders were damaged and are now `{kept}`; those of this run are known")
+            return list(self._own)
         except OSError as error:
             raise _CannotShareError(f"`{self._path}` cannot be read ({error})") from None
 

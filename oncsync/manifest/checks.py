@@ -361,6 +361,9 @@ def _check_state(document: Document, text: object, mistakes: Mistakes) -> None:
     if text.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:", text) or ".." in parts:
         place = document.place(("settings", "state"))
         mistakes.add(place, f"{shown(text)} leads out of the folder", "write a path below the folder")
+    elif not text.lower().endswith(".json") or (parts[0].casefold() == ".oncsync" and len(parts) > 2):
+        place = document.place(("settings", "state"))
+        mistakes.add(place, f"{shown(text)} is no place for the state", "name a `.json` file, such as `download.json`")
 
 
 def _texts(path: ValuePath, value: object) -> Iterator[tuple[ValuePath, str]]:

@@ -12,7 +12,7 @@ from oncsync.errors import Problem
 from oncsync.lockfile import LockedRequest, sort_requests
 from oncsync.manifest import Download, Manifest, Request, effective_split
 from oncsync.resolver.about import describe_site
-from oncsync.resolver.findings import EntryError, Remark, where
+from oncsync.resolver.findings import EntryError, Remark, enumerate_codes, where
 from oncsync.resolver.products import (
     check_options,
     choose_products,
@@ -48,10 +48,40 @@ class Resolved(msgspec.Struct, frozen=True):
     remarks: tuple[Remark, ...] = ()
     is_quiet: bool = False
     """Whether nothing was deployed in the span, though something was at another time."""
+    lost: tuple[str, ...] = ()
+    """Instruments that are still there, whose products the service suddenly does not list: their lines were kept."""
 
 
-def resolve_download(download: Download, manifest: Manifest, survey: Survey, now: datetime) -> Resolved:
-    """Gives the requests that a download means at `now`; raises `EntryError`, and what asking the service raises."""
+class _Gathering:
+    """What comes together while the instruments of one entry are gone through; `before` are its previous lines."""
+
+    def __init__(self, before: Iterable[LockedRequest]) -> None:
+        self.remarks: list[str] = []
+        self.lost: list[str] = []
+        self._before: dict[frozenset[tuple[str, str]], list[LockedRequest]] = {}
+        for request in before:
+            self._before.setdefault(frozenset(request.source.items()), []).append(request)
+
+    def keep_lost(
+        self, sources: Iterable[Source], listings: Sequence[Sequence[DataProduct]]
+    ) -> dict[Source, list[LockedRequest]]:
+        """Gives the previous lines of instruments without any listed product, and tells of those and of the others."""
+        without = [source for source, listing in zip(sources, listings, strict=True) if not listing]
+        kept = {source: self._before[frozenset(source)] for source in without if frozenset(source) in self._before}
+        self.lost += [_name(source) for source in kept]
+        never = [_name(source) for source in without if source not in kept]
+        if never:
+            self.remarks.append(f"no data product is listed for {enumerate_codes(never)}, left out")
+        return kept
+
+
+def resolve_download(
+    download: Download, manifest: Manifest, survey: Survey, now: datetime, before: Iterable[LockedRequest] = ()
+) -> Resolved:
+    """Gives the requests that a download means at `now`; raises `EntryError`, and what asking the service raises.
+
+    `before` are the entry's lines of the same meaning in the lock that stands.
+    """
     refuse_what_is_not_there_yet(download, [key for key, is_used in NOT_YET.items() if is_used(download)])
     cut = Cut(*effective_split(manifest.settings, download))
     span = entry_span(download, cut, now)
@@ -63,15 +93,17 @@ def resolve_download(download: Download, manifest: Manifest, survey: Survey, now
         return Resolved((), (Remark(download.name, remark),), is_quiet=True)
     methods = ("byLocation", "byDevice") if download.download_method == "all" else (download.download_method,)
     widening = describe_widening(download.begin or "", download.end, cut.split, span, now)
-    remarks = [widening] if widening else []
+    gathering = _Gathering(before)
+    gathering.remarks += [widening] if widening else []
     try:
-        found = {method: _resolve_method(method, download, present, survey, span, cut, remarks) for method in methods}
+        found = {method: _resolve_method(method, download, present, survey, span, cut, gathering) for method in methods}
     except (TooManyChunksError, TimeTextError) as error:
         hint = "split into longer pieces, or narrow the span or the filters"
         raise EntryError(Problem(where(download, "splitDateRange"), f"`{download.name}`: {error}", hint)) from None
     by_location, by_device = found.get("byLocation", []), found.get("byDevice", [])
     requests = sort_requests([*by_location, *mark_repeats(by_device, by_location)])
-    return Resolved(requests, tuple(Remark(download.name, text) for text in dict.fromkeys(remarks)))
+    remarks = tuple(Remark(download.name, text) for text in dict.fromkeys(gathering.remarks))
+    return Resolved(requests, remarks, lost=tuple(dict.fromkeys(gathering.lost)))
 
 
 def entry_span(entry: Download | Request, cut: Cut, now: datetime) -> Span:
@@ -106,15 +138,16 @@ def _resolve_method(
     survey: Survey,
     span: Span,
     cut: Cut,
-    remarks: list[str],
+    gathering: _Gathering,
 ) -> list[LockedRequest]:
     by_source = _group_by_source(method, download, sites)
     listings = survey.in_parallel(survey.listing, [dict(source) for source in by_source])
-    chosen = _choose(download, listings, survey, remarks)
+    chosen = _choose(download, listings, survey, gathering.remarks)
+    kept = gathering.keep_lost(by_source, listings)
     describe = describe_site(method, survey, sites)
     is_described = describes_options(product for products in chosen for product in products)
-    requests: list[LockedRequest] = []
-    count = 0
+    requests: list[LockedRequest] = [request for requests in kept.values() for request in requests]
+    count = sum(len(request.chunks) for request in requests)
     for (source, group), products in zip(by_source.items(), chosen, strict=True):
         for product in (with_options(product, download, is_described=is_described) for product in products):
             about = [describe(site, product) for site in group]
@@ -123,6 +156,10 @@ def _resolve_method(
             check_count(count)
             requests += built
     return requests
+
+
+def _name(source: Source) -> str:
+    return " ".join(code for _, code in source)
 
 
 def _choose(

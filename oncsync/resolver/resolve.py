@@ -18,11 +18,13 @@ from oncsync.errors import Problem, ProblemsError, ServiceError, UnreachableErro
 from oncsync.lockfile import Lock, LockedRequest, LockEntry, product_digest, request_id, sort_entries
 from oncsync.manifest import Download, Manifest, Request, effective_split, entry_digest
 from oncsync.resolver.downloads import Resolved, entry_span, refuse_what_is_not_there_yet, resolve_download
-from oncsync.resolver.findings import EntryError, Remark, where
+from oncsync.resolver.findings import EntryError, Remark, enumerate_codes, where
 from oncsync.resolver.requests import Cut, TooManyChunksError, cut_chunks
 from oncsync.resolver.spans import moving_bounds, span_expression
 from oncsync.resolver.survey import Survey
 from oncsync.timespan import TimeTextError
+
+LOST_HINT = "their previous lines stand; exclude them, or change the entry, if they are gone for good"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -72,7 +74,11 @@ def resolve_manifest(
             gathered.entries.append(before[bare.key])
             continue
         _resolve_one(
-            download, bare, before.get(bare.key), gathered, lambda d: resolve_download(d, manifest, survey, moment)
+            download,
+            bare,
+            before.get(bare.key),
+            gathered,
+            lambda one, lines: resolve_download(one, manifest, survey, moment, lines),
         )
     for request in manifest.requests:
         try:
@@ -109,14 +115,14 @@ def _resolve_one(
     bare: LockEntry,
     old: LockEntry | None,
     gathered: _Gathered,
-    resolve: Callable[[Download], Resolved],
+    resolve: Callable[[Download, tuple[LockedRequest, ...]], Resolved],
 ) -> None:
     """Adds one download's lines: new ones, its previous ones with the reason, or what a person must change."""
-    had_lines = old is not None and old.digest == bare.digest and bool(old.requests)
+    lines = old.requests if old is not None and old.digest == bare.digest else ()
     try:
-        resolved = resolve(download)
+        resolved = resolve(download, lines)
     except EntryError as error:
-        if old is None or not had_lines:
+        if old is None or not lines:
             gathered.problems.extend(error.problems)
         else:
             gathered.keep(old, str(error), next((one.hint for one in error.problems if one.hint), None))
@@ -128,9 +134,12 @@ def _resolve_one(
         else:
             gathered.failures.append(Failure(download.name, error.message, error.hint, kept=False))
     else:
-        if resolved.is_quiet and old is not None and had_lines and bare.relative is None:
+        if resolved.is_quiet and old is not None and lines and bare.relative is None:
             gathered.keep(old, "; ".join(remark.message for remark in resolved.remarks), None)
             return
+        if resolved.lost:
+            message = f"no data product is listed any more for {enumerate_codes(resolved.lost)}"
+            gathered.failures.append(Failure(download.name, message, LOST_HINT, kept=True))
         gathered.remarks.extend(resolved.remarks)
         gathered.entries.append(msgspec.structs.replace(bare, requests=resolved.requests))
 

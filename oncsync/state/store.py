@@ -55,7 +55,12 @@ class StateStore:
         self._recorded = 0
         self._is_torn = False
         self._is_damaged = False
+        self._is_cut = False
         self._whole_bytes = self._replay(content) if content else 0
+
+    @property
+    def _damaged_path(self) -> Path:
+        return self.journal_path.with_name(f"{self.journal_path.name}.damaged")
 
     @property
     def recorded(self) -> int:
@@ -70,8 +75,11 @@ class StateStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self._is_damaged:
-                self.journal_path.replace(self.journal_path.with_name(f"{self.journal_path.name}.damaged"))
+                self.journal_path.replace(self._damaged_path)
                 self._is_damaged = False
+            if self._is_cut:  # whole lines stand behind the damaged one: a person may want to look at them
+                write_atomic(self._damaged_path, self.journal_path.read_bytes())
+                self._is_cut = False
             if self._whole_bytes == 0:
                 write_atomic(self.journal_path, _header(self.state.generation))
                 self._whole_bytes = len(_header(self.state.generation))
@@ -150,6 +158,9 @@ class StateStore:
             event = _read_event(line, name)
             if event is None:
                 self._notice(f"The last {len(content) - whole} bytes of `{name}` were not whole and were dropped")
+                self._is_cut = any(
+                    _read_event(later, name) is not None for later in content[whole:].splitlines(True)[1:]
+                )
                 break
             try:
                 apply_event(self.state, event)

@@ -62,7 +62,7 @@ class Bench:
 
     def transfer(self, content: bytes, run_id: int, index: str) -> str:
         """Lays a whole file into `partial/`; gives its name there."""
-        name = f"{run_id}-{index}-{hashlib.sha256(content).hexdigest()[:6]}.part"
+        name = f"{'0' * 20}-{run_id}-{index}.{hashlib.sha256(content).hexdigest()[:8]}.part"
         (self.shelves.partial / name).write_bytes(content)
         return name
 
