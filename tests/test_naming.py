@@ -110,6 +110,16 @@ def test_a_long_name_without_a_short_suffix_is_cut_at_its_end() -> None:
     assert safe_component("a" * 100 + "." + "b" * 200) == "a" * 100 + "." + "b" * (MOST_NAME_BYTES - 101)
 
 
+def test_a_name_that_just_fits_stays_as_it_is() -> None:
+    assert safe_component("a" * MOST_NAME_BYTES) == "a" * MOST_NAME_BYTES
+    assert len(safe_component("a" * (MOST_NAME_BYTES + 1))) == MOST_NAME_BYTES
+
+
+def test_a_suffix_is_short() -> None:
+    assert split_suffix("a." + "b" * 16) == ("a", "." + "b" * 16)
+    assert split_suffix("a." + "b" * 17) == ("a." + "b" * 17, "")
+
+
 def test_a_device_that_only_appears_when_a_name_is_cut_is_one_all_the_same() -> None:
     assert safe_component("con" + " " * 300 + "x") == "_con"
     assert len(safe_component("con." + "x" * 300).encode()) <= MOST_NAME_BYTES

@@ -6,6 +6,7 @@ import threading
 
 import click
 
+from oncsync.cli.ending import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE, TerminatedError
 from oncsync.cli.options import option, print_json
 
 
@@ -33,6 +34,10 @@ def sandbox(port: int, token: str | None, as_json: bool) -> int:
         else:
             click.echo(f"url={service.url} token={service.token}")
         threading.Event().wait()
+    except KeyboardInterrupt:
+        return INTERRUPTED_EXIT_CODE
+    except TerminatedError:
+        return TERMINATED_EXIT_CODE
     finally:
         service.stop()
     return 0

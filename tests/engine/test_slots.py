@@ -236,13 +236,13 @@ def write_slot(directory: Path, **members: Any) -> None:
     [
         ({"folder": "/data/b"}, 0, True),
         ({"folder": "/data/b"}, 119, True),
-        ({"folder": "/data/b"}, 121, False),
+        ({"folder": "/data/b"}, 120, False),
         ({"folder": "/data/b", "process": 2**22 + 1}, 0, False),
         ({"folder": "/data/b", "process": 2**22 + 1, "order": 7}, 1000, True),
         ({"folder": "/data/a"}, 0, False),
         ({"folder": "/data/a", "order": 7}, 1000, True),
         ({"folder": "/data/a", "host": "elsewhere"}, 9, True),
-        ({"folder": "/data/a", "host": "elsewhere"}, 11, False),
+        ({"folder": "/data/a", "host": "elsewhere"}, 10, False),
         ({"folder": "/data/b", "host": "elsewhere", "process": 2**22 + 1}, 9, True),
         ({"folder": "/data/b", "host": "elsewhere", "order": 7}, 1000, True),
     ],
@@ -295,6 +295,19 @@ def test_where_locks_do_not_work_the_limit_holds_for_the_folder_and_it_is_said(t
     assert one.adopt("c9", 9, NOW, LIFE)
     assert one.take("c3", 2, NOW, LIFE) is None
     assert one.take("c3", 2, NOW + LIFE, LIFE) is not None
+
+
+def test_records_that_cannot_be_opened_are_warned_of(tmp_path: Path) -> None:
+    """A disk that fails must not look like a service without orders."""
+    book(tmp_path).take("c", 1, NOW, LIFE)
+    (path,) = (tmp_path / "slots").glob("*.json")
+    path.unlink()
+    path.mkdir()
+    warnings: list[str] = []
+    one = book(tmp_path, warn=warnings.append)
+    assert one.take("d", 1, NOW, LIFE) is not None
+    assert one.take("e", 1, NOW, LIFE) is None
+    assert "cannot be read" in warnings[0]
 
 
 def test_a_lock_that_cannot_be_had_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,6 +253,7 @@ def test_what_is_no_version_is_not_taken_for_one(version: str) -> None:
         ('server: "production"', "server: production", 3),
         ('server: "production"', "sever: production", 3),
         ("- {", "-  {", 5),
+        ('"end": "2017-02-01T00:00:00.000Z"}', '"end": "2017-02-01T00:00:00.000Z", "count": 3}', 7),
     ],
 )
 def test_a_line_in_another_form_is_named(old: str, new: str, line: int) -> None:
@@ -266,6 +267,14 @@ def test_an_id_that_could_be_anything_else_in_a_file_name_is_refused(chunk: str)
     known = LOCK.entries[0].requests[0].chunks[0].id
     with pytest.raises(LockError, match=r"line 7\)"):
         parse_lock(edited(f'"id": "{known}"', f'"id": "{chunk}"'))
+
+
+def test_a_line_that_is_no_text_is_named() -> None:
+    lines = render(LOCK).split(b"\n")
+    for number in (0, 6):
+        damaged = [*lines[:number], b"\xff" + lines[number], *lines[number + 1 :]]
+        with pytest.raises(LockError, match=rf"\(line {number + 1}\)"):
+            parse_lock(b"\n".join(damaged))
 
 
 def test_a_chunk_without_a_request_and_a_request_without_an_entry_are_refused() -> None:

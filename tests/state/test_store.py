@@ -376,6 +376,15 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         StateStore(tmp_path / "file" / "state.json")
 
 
+def test_a_journal_that_cannot_be_opened_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(descriptor: int, size: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "ftruncate", broken)
+    with pytest.raises(FolderError, match="input/output error"):
+        StateStore(tmp_path / "state.json").open_journal()
+
+
 # --- A full disk, and what recording costs -------------------------------------------------------------------------
 
 
