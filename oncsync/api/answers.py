@@ -18,6 +18,8 @@ Redact = Callable[[str], str]
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TITLE = re.compile(rb"<title[^>]*>(.{1,400}?)</title", re.IGNORECASE | re.DOTALL)
 _PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<title")
+MOST_DEPTH = 200
+"""How deep an answer may be nested; a tree of places with its children takes two levels each."""
 _MESSAGE_MEMBERS = ("messages", "warningMessages", "warnings")
 
 
@@ -57,14 +59,16 @@ def parse_json(body: bytes, redact: Redact) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def _scrub(value: Any, redact: Redact) -> Any:
+def _scrub(value: Any, redact: Redact, depth: int = 0) -> Any:
     if isinstance(value, str):
         return clean_text(redact(value))
+    if depth > MOST_DEPTH:
+        raise ValueError("nested too deeply")
     if isinstance(value, list):
-        return [_scrub(entry, redact) for entry in value]
+        return [_scrub(entry, redact, depth + 1) for entry in value]
     if isinstance(value, dict):
         return {
-            clean_text(redact(key)): "***" if key.lower() == "token" else _scrub(member, redact)
+            clean_text(redact(key)): "***" if key.lower() == "token" else _scrub(member, redact, depth + 1)
             for key, member in value.items()
         }
     return value
