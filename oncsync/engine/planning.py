@@ -75,6 +75,10 @@ def sync_folder(
 
     Connects only when there is work. Whatever ends the run, what was recorded stays and the next run goes on from it.
     """
+
+    def warn(text: str) -> None:
+        watcher.notice(Notice(event="warning", text=text, level="warning"))
+
     prepare_folder(job.folder)
     with FolderLock(job.folder, patience=job.lock_patience, now=tools.now):
         store = StateStore(
@@ -82,7 +86,7 @@ def sync_folder(
         )
         if not job.take_over:
             check_owner(store.state, job.folder, job.manifest_name, job.server)
-        shelves = Shelves(job.folder, store, tools.now)
+        shelves = Shelves(job.folder, store, tools.now, warn=warn)
         store.open_journal()
         try:
             shelves.recover()

@@ -307,11 +307,13 @@ def _with_arrived_files(chunk: ChunkState) -> ChunkState:
     files = sorted(
         (*kept, *chunk.arriving), key=lambda file: (file.run_id, file.index == META, len(file.index), file.index)
     )
-    return msgspec.structs.replace(chunk, files=tuple(files), arriving=(), superseded=(*chunk.superseded, *gone))
+    return msgspec.structs.replace(chunk, files=tuple(files) or (), arriving=(), superseded=(*chunk.superseded, *gone))
 
 
 def _moved(chunk: ChunkState, event: Moved) -> ChunkState:
     def move(files: tuple[FileRecord, ...]) -> tuple[FileRecord, ...]:
+        if all(file.key != (event.run_id, event.index) for file in files):
+            return files  # the very tuple: an empty one that is made anew would be written into the snapshot
         return tuple(
             msgspec.structs.replace(file, path=event.path, replaces=None)
             if file.key == (event.run_id, event.index)

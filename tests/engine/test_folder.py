@@ -140,6 +140,12 @@ def test_a_folder_that_was_let_go_is_free(folder: Path) -> None:
     assert lock_file(folder).read_bytes() == b""
 
 
+def test_what_an_earlier_holder_left_does_not_garble_our_name(folder: Path) -> None:
+    lock_file(folder).write_bytes(b"x" * 5000)
+    with FolderLock(folder):
+        assert msgspec.json.decode(lock_file(folder).read_bytes(), type=Holder).process == os.getpid()
+
+
 def test_a_folder_is_let_go_when_the_work_fails(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), FolderLock(folder):
         raise ZeroDivisionError
