@@ -76,9 +76,7 @@ def sync_folder(
     Connects only when there is work. Whatever ends the run, what was recorded stays and the next run goes on from it.
     """
 
-    def warn(text: str) -> None:
-        watcher.notice(Notice(event="warning", text=text, level="warning"))
-
+    warn = _warning_to(watcher)
     prepare_folder(job.folder)
     with FolderLock(job.folder, patience=job.lock_patience, now=tools.now):
         store = StateStore(
@@ -101,6 +99,10 @@ def sync_folder(
     return result
 
 
+def _warning_to(watcher: Watcher) -> Callable[[str], None]:
+    return lambda text: watcher.notice(Notice(event="warning", text=text, level="warning"))
+
+
 def _carry_out(
     job: FolderJob,
     plan: Plan,
@@ -112,9 +114,7 @@ def _carry_out(
 ) -> FolderResult:
     """Does the work of a plan, then gives every file the name that the lock gives it."""
 
-    def warn(text: str) -> None:
-        watcher.notice(Notice(event="warning", text=text, level="warning"))
-
+    warn = _warning_to(watcher)
     for warning in plan.warnings:
         warn(warning)
     counts = Counts()
