@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from oncsync.api import Session
 from oncsync.credentials import find_token
@@ -20,7 +21,7 @@ def open_session(
     *,
     token_file: Path | None = None,
     on_message: Callable[[str], None] | None = None,
-    sandbox_options: dict[str, object] | None = None,
+    sandbox_options: dict[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Gives a session on the manifest's server, sized to its threads, and closes it.
 
@@ -31,7 +32,7 @@ def open_session(
         from oncsync.sandbox import Sandbox
 
         with (
-            Sandbox(**(sandbox_options or {})) as sandbox,  # type: ignore[arg-type]
+            Sandbox(**(sandbox_options or {})) as sandbox,
             Session(sandbox.url, sandbox.token, pool_size=pool_size, on_message=on_message) as session,
         ):
             yield session

@@ -2,8 +2,7 @@
 
 * `OncsyncError`                  70  anything that went wrong; its own code marks a bug of ours
   * `InputError`                   2  what a person wrote is not usable: manifest, lock, workbook, flag
-    * `ProblemsError`              2  several such mistakes at once, each with its place
-    * `NothingMatchesError`        2  filters that match nothing that ever existed
+    * `ProblemsError`              2  several such mistakes at once, each with its place; filters that match nothing too
   * `DifferenceError`              1  a check found a difference (`--check`, `--locked`)
   * `TokenError`                   4  the token is missing or was refused
   * `ServiceError`                 3  the service gave an answer that cannot be used
@@ -82,10 +81,6 @@ class ProblemsError(InputError):
     def __init__(self, title: str, problems: Sequence[Problem], *, hint: str | None = None) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join([title, *(f"  {problem.render()}" for problem in self.problems)]), hint=hint)
-
-
-class NothingMatchesError(InputError):
-    """Says that filters match nothing that ever existed."""
 
 
 class DifferenceError(OncsyncError):

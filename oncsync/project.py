@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oncsync.errors import DifferenceError, InputError, ServiceError
 from oncsync.lockfile import Lock, LockError, compare_locks
@@ -55,7 +55,7 @@ class Project:
         token_file: str | os.PathLike[str] | None = None,
         variables: Mapping[str, str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sandbox_options: dict[str, object] | None = None,
+        sandbox_options: dict[str, Any] | None = None,
     ) -> None:
         self._named = manifest
         self._folder_text = folder

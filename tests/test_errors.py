@@ -42,7 +42,6 @@ def test_documented_exit_codes() -> None:
         "OncsyncError": 70,
         "InputError": 2,
         "ProblemsError": 2,
-        "NothingMatchesError": 2,
         "DifferenceError": 1,
         "TokenError": 4,
         "ServiceError": 3,

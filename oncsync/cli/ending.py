@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -14,12 +15,14 @@ from types import FrameType
 import click
 
 from oncsync import __version__
-from oncsync.errors import OncsyncError
+from oncsync.errors import FolderError, OncsyncError
 from oncsync.timespan import UTC
 
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
 TERMINATED_EXIT_CODE = 143
+DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""What the system says when a place cannot be written, the answer's own included (`oncsync status >/dev/full`)."""
 
 
 class TerminatedError(BaseException):
@@ -56,8 +59,10 @@ def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None) ->
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        say(f"error: {error.strerror or error}" + (f": `{error.filename}`" if error.filename else ""))
-        return 8
+        if error.errno not in DISK_ERRORS:
+            return _bug(error)
+        say(f"error: {error.strerror}" + (f": `{error.filename}`" if error.filename else ""))
+        return FolderError.exit_code
     except Exception as error:  # noqa: BLE001  the one place where a bug of ours becomes a message
         return _bug(error)
 

@@ -47,7 +47,7 @@ def make_project(
     return Project(manifest, folder=folder, token_file=token_file, variables=values)
 
 
-class Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+class Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions only
     """A length of time: `90s`, `10m`, `2h`, `1d` or an ISO 8601 duration; becomes seconds."""
 
     name = "time"

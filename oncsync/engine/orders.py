@@ -102,7 +102,7 @@ class OrderDesk:
             )
         self._is_looking = True
         for slot in taken:
-            if slot.folder == str(run.shelves.folder) and slot.order is not None:
+            if run.slots.is_ours(slot) and slot.order is not None:
                 self._look_at_orphan(slot)
         run.loop.later(run.pace.busy_retry, self._look_again)
 

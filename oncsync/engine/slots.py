@@ -64,6 +64,10 @@ class SlotBook:
         """The slots taken here, which count alone where the directory cannot be shared."""
         self._is_shared = True
 
+    def is_ours(self, slot: Slot) -> bool:
+        """Whether an order was placed for this folder."""
+        return slot.folder == self._folder
+
     def take(self, chunk: str, limit: int, now: datetime, life: timedelta) -> str | None:
         """Takes a slot for a new order; None when `limit` orders are alive."""
         slot = self._slot(chunk, now, life, order=None)

@@ -65,11 +65,6 @@ class LockedRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
         """Names what is asked for, without its span: chunks of one digest hold pieces of one series."""
         return product_digest(self.source, self.data_product_code, self.extension, self.options)
 
-    @property
-    def place_code(self) -> str:
-        """The location or, without one, the device the data come from."""
-        return self.source.get("locationCode") or self.source.get("deviceCode", "")
-
 
 class LockEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What one entry of the manifest became. `digest` is that of the entry's meaning.

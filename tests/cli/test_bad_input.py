@@ -194,3 +194,22 @@ def test_a_moving_span_that_the_split_widens_is_remarked_on(world: World, oncsyn
     assert "is asked in whole pieces of `splitDateRange: year`" in oncsync("resolve").err
     world.write(moving + "    splitDateRange: hour\n")
     assert "whole pieces" not in oncsync("resolve").err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_an_answer_that_cannot_be_written_is_no_bug(world: World, oncsync: Command) -> None:
+    import subprocess
+    import sys
+
+    from tests.support.world import child_environment
+
+    oncsync("resolve")
+    command = [sys.executable, "-m", "oncsync", "status"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            command, cwd=world.directory, env=child_environment(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ended.returncode == 8
+    assert b"No space left on device" in ended.stderr
+    assert b"Traceback" not in ended.stderr

@@ -145,8 +145,3 @@ def test_every_chunk_line_is_told_with_what_it_stands_under() -> None:
         ("b", two.id, two.chunks[0].id),
     ]
     assert one.chunks[1].id == two.chunks[0].id
-
-
-def test_the_place_is_the_location_or_else_the_device() -> None:
-    assert make_request(source={"locationCode": "L", "deviceCode": "D"}).place_code == "L"
-    assert make_request(source={"deviceCode": "D"}).place_code == "D"
