@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from oncsync.api.address import Address, is_loopback, parse_address
     from oncsync.api.answers import Answer
     from oncsync.api.delivery import (
+        OrderPhase,
         RunAnswer,
         RunPhase,
         cancel_order,
+        order_phase,
         order_status,
         request_product,
         restart_order,
@@ -67,9 +69,11 @@ _ROOMS = {
     "address": ("Address", "is_loopback", "parse_address"),
     "answers": ("Answer",),
     "delivery": (
+        "OrderPhase",
         "RunAnswer",
         "RunPhase",
         "cancel_order",
+        "order_phase",
         "order_status",
         "request_product",
         "restart_order",
@@ -142,6 +146,7 @@ __all__ = [
     "LocationNode",
     "NoData",
     "NotReady",
+    "OrderPhase",
     "OrderStatus",
     "OrderTicket",
     "ProductOption",
@@ -164,6 +169,7 @@ __all__ = [
     "get_properties",
     "is_loopback",
     "open_file",
+    "order_phase",
     "order_status",
     "parse_address",
     "redact_named",

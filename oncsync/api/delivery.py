@@ -21,6 +21,7 @@ from oncsync.api.session import Session
 from oncsync.errors import FaultError
 
 RunPhase = Literal["working", "complete", "failed", "cancelled"]
+OrderPhase = Literal["open", "over", "unknown"]
 
 _SERVICE = "api/dataProductDelivery"
 _PHASES: tuple[tuple[RunPhase, re.Pattern[str]], ...] = (
@@ -111,6 +112,14 @@ def run_phase(text: str, finished: bool) -> RunPhase:
         if pattern.match(state):
             return phase
     return "complete" if finished else "working"
+
+
+def order_phase(status: OrderStatus) -> OrderPhase:
+    """Gives what the state of an order as a whole means; only two words for it are known (onc-api.md 3.4)."""
+    word = (status.search_hdr_status or "").strip().casefold()
+    if word == "open":
+        return "open"
+    return "over" if word.startswith("complete") else "unknown"
 
 
 def parse_seconds(value: Any) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oncsync.api import Expired, OrderStatus, order_status
+from oncsync.api import Expired, OrderStatus, order_phase, order_status
 from oncsync.engine.outcomes import explain, judge_download
 from oncsync.engine.pace import poll_wait, retry_wait
 from oncsync.engine.run import ENDS_THE_RUN, Run
@@ -79,13 +79,13 @@ class FileDesk:
                 run.later(wait, lambda: self._ask_whether_over(work, otherwise))
                 return
             work.tries = 0
-            state = "" if isinstance(answer, OncsyncError) else (answer.search_hdr_status or "").strip().casefold()
-            if state.startswith("complete"):
+            phase = "unknown" if isinstance(answer, OncsyncError) else order_phase(answer)
+            if phase == "over":
                 counts: tuple[int | None, ...] = (None,) * len(work.counts)
                 run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
                 run.free_slot(work)
                 self.begin(work)
-            elif state == "open":
+            elif phase == "open":
                 otherwise()
             else:
                 work.ends_to_trust = ENDS_TO_TRUST_IN_DOUBT

@@ -11,11 +11,13 @@ from datetime import timedelta
 from oncsync.api import (
     ArrivingFile,
     NotReady,
+    OrderPhase,
     OrderTicket,
     RunAnswer,
     Session,
     cancel_order,
     open_file,
+    order_phase,
     order_status,
     request_product,
     run_order,
@@ -287,8 +289,8 @@ def _is_over(session: Session, request_id: int, run_ids: tuple[int, ...]) -> boo
     try:
         is_made = _are_files_made(session, run_ids)
     except ForbiddenError:
-        return _state(session, request_id).startswith("complete")
-    return is_made and _state(session, request_id) != "open"
+        return _phase(session, request_id) == "over"
+    return is_made and _phase(session, request_id) != "open"
 
 
 def _are_files_made(session: Session, run_ids: tuple[int, ...]) -> bool:
@@ -302,12 +304,12 @@ def _are_files_made(session: Session, run_ids: tuple[int, ...]) -> bool:
     return True
 
 
-def _state(session: Session, request_id: int) -> str:
-    """Gives the word for an order's state, blank where the service has none."""
+def _phase(session: Session, request_id: int) -> OrderPhase:
+    """Gives how far an order is, as far as the service says it."""
     try:
-        return (order_status(session, request_id).search_hdr_status or "").strip().casefold()
+        return order_phase(order_status(session, request_id))
     except ServiceError:
-        return ""
+        return "unknown"
 
 
 def _announced(count: int | None) -> int | None:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from oncsync.api import (
     Citation,
+    OrderStatus,
     OrderTicket,
     Run,
     RunAnswer,
     Session,
     cancel_order,
+    order_phase,
     order_status,
     request_product,
     restart_order,
@@ -301,3 +303,18 @@ def test_estimates_are_read_leniently(text: Any, seconds: float | None) -> None:
 def test_no_estimate_breaks_an_order(text: str) -> None:
     seconds = parse_seconds(text)
     assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("OPEN", "open"),
+        ("COMPLETED", "over"),
+        ("Complete", "over"),
+        (" open ", "open"),
+        ("CART", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_the_state_of_an_order_is_known_by_two_words(word: str | None, phase: str) -> None:
+    assert order_phase(OrderStatus(search_hdr_status=word)) == phase
