@@ -1,4 +1,4 @@
-"""The client of Oceans 3.0 and nothing else: a session, what exists, what can be ordered, and the records of both.
+"""The client of Oceans 3.0 and nothing else: a session, what exists, what can be ordered, what the archive holds.
 
 `import oncsync.api` is quick: the HTTP library is loaded with the first name that needs it.
 """
@@ -11,6 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oncsync.api.address import Address, is_loopback, parse_address
     from oncsync.api.answers import Answer
+    from oncsync.api.archive import (
+        ArchiveAnswer,
+        ArchiveListing,
+        MissingFile,
+        list_archive_files,
+        open_archive_file,
+    )
+    from oncsync.api.availability import (
+        AvailabilityListing,
+        get_availability,
+    )
     from oncsync.api.delivery import (
         OrderPhase,
         RunAnswer,
@@ -33,8 +44,30 @@ if TYPE_CHECKING:
         get_properties,
     )
     from oncsync.api.failures import Timeouts
+    from oncsync.api.listing import (
+        MARK_OVERLAP,
+        SIZE_DIFFERS,
+        WINDOW_MARGIN,
+        Clipped,
+        ListingChange,
+        SizeVerdict,
+        alike_names,
+        archived_since,
+        changed_members,
+        clip_to_deployments,
+        compare_listing,
+        device_of,
+        devices_of,
+        is_in_window,
+        is_listed_empty,
+        judge_size,
+        local_name,
+        widen_begin,
+    )
     from oncsync.api.records import (
         AllowableRange,
+        ArchiveFile,
+        Availability,
         BoundingBox,
         Citation,
         DataProduct,
@@ -49,6 +82,8 @@ if TYPE_CHECKING:
         ProductOption,
         Property,
         Run,
+        VocabularyTerm,
+        VocabularyTerms,
     )
     from oncsync.api.redact import MASK, TOKEN_HINT, Token, redact_named
     from oncsync.api.retry import RetryPolicy
@@ -68,6 +103,17 @@ if TYPE_CHECKING:
 _ROOMS = {
     "address": ("Address", "is_loopback", "parse_address"),
     "answers": ("Answer",),
+    "archive": (
+        "ArchiveAnswer",
+        "ArchiveListing",
+        "MissingFile",
+        "list_archive_files",
+        "open_archive_file",
+    ),
+    "availability": (
+        "AvailabilityListing",
+        "get_availability",
+    ),
     "delivery": (
         "OrderPhase",
         "RunAnswer",
@@ -90,8 +136,30 @@ _ROOMS = {
         "get_properties",
     ),
     "failures": ("Timeouts",),
+    "listing": (
+        "MARK_OVERLAP",
+        "SIZE_DIFFERS",
+        "WINDOW_MARGIN",
+        "Clipped",
+        "ListingChange",
+        "SizeVerdict",
+        "alike_names",
+        "archived_since",
+        "changed_members",
+        "clip_to_deployments",
+        "compare_listing",
+        "device_of",
+        "devices_of",
+        "is_in_window",
+        "is_listed_empty",
+        "judge_size",
+        "local_name",
+        "widen_begin",
+    ),
     "records": (
         "AllowableRange",
+        "ArchiveFile",
+        "Availability",
         "BoundingBox",
         "Citation",
         "DataProduct",
@@ -106,6 +174,8 @@ _ROOMS = {
         "ProductOption",
         "Property",
         "Run",
+        "VocabularyTerm",
+        "VocabularyTerms",
     ),
     "redact": ("MASK", "TOKEN_HINT", "Token", "redact_named"),
     "retry": ("RetryPolicy",),
@@ -125,14 +195,23 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "MARK_OVERLAP",
     "MASK",
+    "SIZE_DIFFERS",
     "TOKEN_HINT",
+    "WINDOW_MARGIN",
     "Address",
     "AllowableRange",
     "Answer",
+    "ArchiveAnswer",
+    "ArchiveFile",
+    "ArchiveListing",
     "ArrivingFile",
+    "Availability",
+    "AvailabilityListing",
     "BoundingBox",
     "Citation",
+    "Clipped",
     "DataProduct",
     "DataRating",
     "Deployment",
@@ -142,8 +221,10 @@ __all__ = [
     "Expired",
     "FailedRun",
     "FileAnswer",
+    "ListingChange",
     "Location",
     "LocationNode",
+    "MissingFile",
     "NoData",
     "NotReady",
     "OrderPhase",
@@ -156,10 +237,21 @@ __all__ = [
     "RunAnswer",
     "RunPhase",
     "Session",
+    "SizeVerdict",
     "StreamAnswer",
     "Timeouts",
     "Token",
+    "VocabularyTerm",
+    "VocabularyTerms",
+    "alike_names",
+    "archived_since",
     "cancel_order",
+    "changed_members",
+    "clip_to_deployments",
+    "compare_listing",
+    "device_of",
+    "devices_of",
+    "get_availability",
     "get_data_products",
     "get_deployments",
     "get_device_categories",
@@ -167,7 +259,13 @@ __all__ = [
     "get_location_tree",
     "get_locations",
     "get_properties",
+    "is_in_window",
+    "is_listed_empty",
     "is_loopback",
+    "judge_size",
+    "list_archive_files",
+    "local_name",
+    "open_archive_file",
     "open_file",
     "order_phase",
     "order_status",
@@ -177,6 +275,7 @@ __all__ = [
     "restart_order",
     "run_order",
     "run_phase",
+    "widen_begin",
 ]
 
 

@@ -119,10 +119,9 @@ def messages_of(body: Any) -> tuple[str, ...]:
     if not isinstance(body, dict):
         return ()
     texts: dict[str, None] = {}
-    for member in _MESSAGE_MEMBERS:
-        listed = body.get(member)
+    for listed in (body.get(member) for member in _MESSAGE_MEMBERS):
         for entry in listed if isinstance(listed, list) else [listed]:
-            text = _text(entry)
+            text = _text(entry) or (": ".join(filter(None, state_words(entry))) if isinstance(entry, dict) else None)
             if text:
                 texts[text] = None
     return tuple(texts)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
 
-from oncsync.api.answers import Answer, messages_of
+from oncsync.api.answers import Answer, messages_of, state_words
 from oncsync.api.failures import FAULT_HINT
 from oncsync.api.reading import Notes, UnreadableError, as_list, read_list, read_record, to_number
 from oncsync.api.records import OrderStatus, OrderTicket, Run
@@ -46,11 +47,15 @@ _UNIT_SECONDS |= {"d": 86400, "day": 86400}
 
 
 class RunAnswer(msgspec.Struct, frozen=True):
-    """The answer to `run`: one run is the norm, several are allowed for; `is_finished` stands for HTTP 200."""
+    """The answer to `run`: one run is the norm, several are allowed for; `is_finished` stands for HTTP 200.
+
+    `said` is the state and the message of an answer that names no run (open question 13).
+    """
 
     runs: tuple[Run, ...]
     is_finished: bool
     status: int
+    said: tuple[str, str] = ("", "")
 
 
 def request_product(session: Session, params: Mapping[str, str], *, attempts: int = 1) -> OrderTicket:
@@ -70,7 +75,8 @@ def request_product(session: Session, params: Mapping[str, str], *, attempts: in
     except UnreadableError as reason:
         problem = str(reason)
     else:
-        _tell(session, notes)
+        for message in notes.render():
+            session.tell(message)
         return ticket
     raise _other_kind(session, "request", answer, problem)
 
@@ -81,7 +87,11 @@ def run_order(session: Session, dp_request_id: int, *, attempts: int = 1) -> Run
     Raises `RefusedError` with code 127 when the service does not know the order (any more).
     """
     answer = _ask(session, "run", dp_request_id, attempts)
-    return RunAnswer(_runs(session, "run", answer), answer.status == 200, answer.status)
+    status, message = state_words(answer.body)
+    is_finished = answer.status == 200
+    if run_phase(status, finished=False) in ("failed", "cancelled") and not _names_run(answer.body):
+        return RunAnswer((), is_finished, answer.status, (status, message or status))
+    return RunAnswer(_runs(session, "run", answer), is_finished, answer.status)
 
 
 def cancel_order(session: Session, dp_request_id: int, *, attempts: int = 1) -> tuple[Run, ...]:
@@ -99,7 +109,9 @@ def order_status(session: Session, dp_request_id: int, *, attempts: int = 1) -> 
     answer = _ask(session, "status", dp_request_id, attempts)
     listed = as_list(answer.body)
     notes = Notes(f"{_SERVICE}/status")
-    return read_record(OrderStatus, listed[0] if listed and isinstance(listed[0], dict) else {}, notes)
+    status = read_record(OrderStatus, listed[0] if listed and isinstance(listed[0], dict) else {}, notes)
+    _tell(session, answer, notes)
+    return status
 
 
 def run_phase(text: str, finished: bool) -> RunPhase:
@@ -147,12 +159,17 @@ def _runs(session: Session, name: str, answer: Answer) -> tuple[Run, ...]:
     runs = tuple(read_list(Run, listed, notes))
     if listed and not runs:
         raise _other_kind(session, name, answer, "no run in it has an id")
-    _tell(session, notes)
+    _tell(session, answer, notes)
     return runs
 
 
-def _tell(session: Session, notes: Notes) -> None:
-    for message in notes.render():
+def _names_run(body: Any) -> bool:
+    return any(isinstance(entry, dict) and entry.get("dpRunId") is not None for entry in as_list(body))
+
+
+def _tell(session: Session, answer: Answer, notes: Notes) -> None:
+    """Passes on what the service said in an answer or in an entry of it, and what could not be read."""
+    for message in (*chain.from_iterable(map(messages_of, as_list(answer.body))), *notes.render()):
         session.tell(message)
 
 

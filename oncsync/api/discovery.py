@@ -13,23 +13,20 @@ from typing import TypeVar
 import msgspec
 
 from oncsync.api.answers import Answer
+from oncsync.api.asking import Asker
+from oncsync.api.emptiness import is_outside_window
 from oncsync.api.failures import FAULT_HINT
 from oncsync.api.reading import Notes, as_list, read_list
 from oncsync.api.records import DataProduct, Deployment, Device, DeviceCategory, Location, LocationNode, Property
-from oncsync.api.session import Session
 from oncsync.errors import FaultError, NotFoundError, RefusedError
 from oncsync.timespan import format_instant
 
 R = TypeVar("R", bound=msgspec.Struct)
-Filter = str | bool | datetime | None
-
-_NOT_IN_WINDOW = "not during the provided time range"
-_BAD_VALUE = 127
-_START_IN_FUTURE = 25
+Filter = str | bool | float | datetime | None
 
 
 def get_locations(
-    session: Session,
+    session: Asker,
     *,
     location_code: str | None = None,
     device_category_code: str | None = None,
@@ -59,7 +56,7 @@ def get_locations(
 
 
 def get_location_tree(
-    session: Session,
+    session: Asker,
     *,
     location_code: str | None = None,
     device_category_code: str | None = None,
@@ -87,7 +84,7 @@ def get_location_tree(
 
 
 def get_deployments(
-    session: Session,
+    session: Asker,
     *,
     location_code: str | None = None,
     device_category_code: str | None = None,
@@ -114,23 +111,13 @@ def get_deployments(
             dateTo=date_to,
         )
     except RefusedError as refusal:
-        if _is_outside_window(refusal):
+        if is_outside_window(session, refusal, date_from):
             return []
         raise
 
 
-def _is_outside_window(refusal: RefusedError) -> bool:
-    """Whether every error of a refusal says that the window lies beside all deployments (open question 10)."""
-    if refusal.status != 400:
-        return False
-    if refusal.code == _START_IN_FUTURE:
-        return True
-    texts = (refusal.text or "").split("; ")
-    return refusal.code == _BAD_VALUE and all(_NOT_IN_WINDOW in text for text in texts)
-
-
 def get_device_categories(
-    session: Session,
+    session: Asker,
     *,
     device_category_code: str | None = None,
     device_category_name: str | None = None,
@@ -152,7 +139,7 @@ def get_device_categories(
 
 
 def get_devices(
-    session: Session,
+    session: Asker,
     *,
     device_code: str | None = None,
     device_name: str | None = None,
@@ -178,7 +165,7 @@ def get_devices(
 
 
 def get_properties(
-    session: Session,
+    session: Asker,
     *,
     property_code: str | None = None,
     property_name: str | None = None,
@@ -202,7 +189,7 @@ def get_properties(
 
 
 def get_data_products(
-    session: Session,
+    session: Asker,
     *,
     data_product_code: str | None = None,
     extension: str | None = None,
@@ -230,9 +217,9 @@ def get_data_products(
     )
 
 
-def _list(session: Session, path: str, kind: type[R], **filters: Filter) -> list[R]:
+def _list(session: Asker, path: str, kind: type[R], **filters: Filter) -> list[R]:
     """Asks one service for a list; 200 with nothing in it and a 404 of the service both mean: nothing (question 40)."""
-    params = {name: _sent(value) for name, value in filters.items() if value is not None}
+    params = {name: sent(value) for name, value in filters.items() if value is not None}
     try:
         answer = session.get_json(path, params)
     except NotFoundError:
@@ -240,15 +227,16 @@ def _list(session: Session, path: str, kind: type[R], **filters: Filter) -> list
     return _entries(session, path, kind, answer)
 
 
-def _sent(value: str | bool | datetime) -> str:
+def sent(value: str | bool | float | datetime) -> str:
+    """Gives a filter as the service is sent it."""
     if isinstance(value, datetime):
         return format_instant(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value
+    return str(value)
 
 
-def _entries(session: Session, path: str, kind: type[R], answer: Answer) -> list[R]:
+def _entries(session: Asker, path: str, kind: type[R], answer: Answer) -> list[R]:
     """Reads the entries of an answer; an answer of which nothing can be used is a fault, not an empty one."""
     notes = Notes(path)
     listed = as_list(answer.body)

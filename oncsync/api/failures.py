@@ -174,7 +174,7 @@ def _verdict(
     named = f"{status} {_phrase(status)}".strip()
     if status == 403:
         return ForbiddenError, f"{place} is restricted{said}", "ask Ocean Networks Canada for access to these data"
-    if status == 404 and (not body.strip() or (parsed is not None and not is_page(content_type, body))):
+    if status == 404 and (not body.strip() or parsed is not None):
         return NotFoundError, f"{place} found nothing{said}", None
     if status == 404:
         return FaultError, f"{place} answered with a page, not as the service does ({named}){said}", ADDRESS_HINT

@@ -2,18 +2,38 @@
 
 `rename` gives each member back its ONC spelling in JSON. A member without a default is one that an entry cannot be
 used without. Instants are UTC, depths metres (negative above the sea), positions degrees, sizes bytes.
-Sources: onc-api.md 1.4, 2 and 3, onc-glossary.md "How to read an option".
+Sources: onc-api.md 1.4, 2 to 4, onc-glossary.md "How to read an option".
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Something the service told."""
+
+    dates_decide: ClassVar[bool] = True
+    """Whether an entry whose date cannot be read is worth nothing: `missing` would mean something else."""
+
+
+class VocabularyTerm(Record, frozen=True, kw_only=True):
+    """A term of a public vocabulary that means the same."""
+
+    uri: str | None = None
+    vocabulary: str | None = None
+
+
+class VocabularyTerms(Record, frozen=True, kw_only=True):
+    """The terms for a device category, a device, or a property and its unit."""
+
+    device_category: tuple[VocabularyTerm, ...] = ()
+    device: tuple[VocabularyTerm, ...] = ()
+    property: tuple[VocabularyTerm, ...] = ()
+    uom: tuple[VocabularyTerm, ...] = ()
 
 
 class Citation(Record, frozen=True, kw_only=True):
@@ -84,6 +104,7 @@ class DeviceCategory(Record, frozen=True, kw_only=True):
     description: str = ""
     long_description: str = ""
     has_device_data: bool = True
+    cv_term: VocabularyTerms | None = None
 
 
 class Property(Record, frozen=True, kw_only=True):
@@ -95,6 +116,7 @@ class Property(Record, frozen=True, kw_only=True):
     uom: str = ""
     has_device_data: bool = True
     has_property_data: bool = True
+    cv_term: VocabularyTerms | None = None
 
 
 class DataRating(Record, frozen=True, kw_only=True):
@@ -115,6 +137,7 @@ class Device(Record, frozen=True, kw_only=True):
     device_link: str | None = None
     device_category_code: str | None = None
     has_device_data: bool = True
+    cv_term: VocabularyTerms | None = None
     data_rating: tuple[DataRating, ...] = ()
 
 
@@ -174,6 +197,7 @@ class Run(Record, frozen=True, kw_only=True):
 
     dp_run_id: int
     status: str = ""
+    message: str = ""
     file_count: int | None = None
 
 
@@ -184,3 +208,49 @@ class OrderStatus(Record, frozen=True, kw_only=True):
     status: str | None = None
     description: str | None = None
     modify_date: str | None = None
+
+
+class ArchiveFile(Record, frozen=True, kw_only=True):
+    """A file that lies in the archive, as a listing describes it; only its name is sure to be there (onc-api.md 4.1).
+
+    `name` is what the service calls it, without a path: it is what a download asks for, and untrusted. `begin` and
+    `end` are the span of the data, `archived` and `modified` when it was archived and its record changed last,
+    `stored_size` the bytes in the archive (compressed where `compression` says so), `delivered_size` those of a
+    download. A size of 0 is no proof that the file is empty (open question 28).
+    """
+
+    dates_decide: ClassVar[bool] = False
+
+    name: str = msgspec.field(name="filename")
+    device_code: str | None = None
+    data_product_code: str | None = None
+    begin: datetime | None = msgspec.field(default=None, name="dateFrom")
+    end: datetime | None = msgspec.field(default=None, name="dateTo")
+    archived: datetime | None = msgspec.field(default=None, name="archivedDate")
+    modified: datetime | None = msgspec.field(default=None, name="modifyDate")
+    stored_size: int | None = msgspec.field(default=None, name="fileSize")
+    delivered_size: int | None = msgspec.field(default=None, name="uncompressedFileSize")
+    compression: str | None = None
+
+
+class Availability(Record, frozen=True, kw_only=True):
+    """What the archive holds of one product and extension of a device in a time of whole days (onc-api.md 2.8).
+
+    Sizes are bytes as for `ArchiveFile`, of all files together; coverages are shares from 0 to 1.
+    """
+
+    dates_decide: ClassVar[bool] = False
+
+    data_product_code: str
+    extension: str | None = None
+    device_code: str | None = None
+    begin: datetime | None = msgspec.field(default=None, name="dateFrom")
+    end: datetime | None = msgspec.field(default=None, name="dateTo")
+    file_count: int | None = None
+    stored_size: int | None = msgspec.field(default=None, name="totalFileSize")
+    delivered_size: int | None = msgspec.field(default=None, name="totalUncompressedFileSize")
+    average_coverage: float | None = msgspec.field(default=None, name="averageFileCoverage")
+    min_coverage: float | None = msgspec.field(default=None, name="minFileCoverage")
+    max_coverage: float | None = msgspec.field(default=None, name="maxFileCoverage")
+    min_coverage_date: datetime | None = msgspec.field(default=None, name="minFileCoverageDate")
+    max_coverage_date: datetime | None = msgspec.field(default=None, name="maxFileCoverageDate")

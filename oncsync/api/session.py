@@ -9,12 +9,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 
@@ -22,6 +23,7 @@ import oncsync
 from oncsync.api.address import is_loopback, parse_address, redirect_target
 from oncsync.api.answers import Answer, error_entries, read_answer
 from oncsync.api.failures import ADDRESS_HINT, TRANSPORT_ERRORS, Place, Timeouts, status_failure, transport_failure
+from oncsync.api.pause import SharedPause
 from oncsync.api.redact import Token, install_log_redaction, without_frames
 from oncsync.api.retry import (
     PAUSE_STATUSES,
@@ -31,12 +33,14 @@ from oncsync.api.retry import (
     parse_http_date,
 )
 from oncsync.api.stream import StreamAnswer
-from oncsync.errors import FaultError, ServiceError
+from oncsync.errors import FaultError, ServiceError, UnreachableError
 
 logger = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 3
 LARGEST_JSON = 256 * 1024 * 1024
+MOST_REMEMBERED = 10_000
+"""How many messages are remembered, so that each is told once."""
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_RETRY = RetryPolicy()
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -54,7 +58,8 @@ class Session:
     `base_url` is https, or http to this machine (`InputError` otherwise); `token` is a `Token` or its text
     (`TokenError` when it cannot be one). `pool_size` is the number of threads that ask at once. `on_message` receives
     what a person should know of an answer that was usable all the same; it is called from any thread.
-    `sleep`, `jitter` (in [0, 1)), `clock` (monotonic seconds) and `now` (UTC) come in so that tests never wait.
+    `sleep` (None: until the session is closed at the latest), `jitter` (in [0, 1)), `clock` (monotonic seconds) and
+    `now` (UTC) come in so that tests never wait.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class Session:
         pool_size: int = 14,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         retry: RetryPolicy = DEFAULT_RETRY,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
@@ -76,7 +81,9 @@ class Session:
         self._token = token if isinstance(token, Token) else Token(token)
         self._timeouts = timeouts
         self._retry = retry
-        self._sleep, self._jitter, self._clock, self._now = sleep, jitter, clock, now
+        self._is_closed = threading.Event()
+        self._sleep = sleep or self._is_closed.wait
+        self._jitter, self._clock, self._now = jitter, clock, now
         self._on_message = on_message or logger.warning
         self._user_agent = user_agent or f"oncsync/{oncsync.__version__} requests/{requests.__version__}"
         self._requests = requests.Session()
@@ -85,7 +92,8 @@ class Session:
             self._requests.mount(scheme, self._adapter)
         self._lock = threading.Lock()
         self._clock_offset: float | None = None
-        self._pause_ends: float | None = None
+        self._told: set[str] = set()
+        self._pause = SharedPause(clock)
         install_log_redaction()
 
     @property
@@ -103,19 +111,36 @@ class Session:
         """The service's clock minus this machine's, in whole seconds, from the last answer; None when not known."""
         return self._clock_offset
 
+    def service_now(self) -> datetime:
+        """Gives the UTC instant by the service's clock, by this machine's as long as the service has told no date."""
+        return self._now() + timedelta(seconds=self._clock_offset or 0.0)
+
     @property
     def pause_left(self) -> float:
-        """How many seconds the service still wants to be left alone by every thread (429 or 503 with `Retry-After`)."""
-        with self._lock:
-            return 0.0 if self._pause_ends is None else max(0.0, self._pause_ends - self._clock())
+        """How many seconds the service still wants to be left alone by every thread, after a 429 or 503.
+
+        As long as its `Retry-After` said, else a wait that grows. Every question waits for that by itself; whoever
+        schedules questions need not spend a thread on waiting.
+        """
+        return self._pause.left
+
+    def set_waits(self, first: float, longest: float) -> None:
+        """Sets the bounds of the waits after a failure, in seconds: the first one, and what it grows to."""
+        self._retry = msgspec.structs.replace(self._retry, first=first, cap=longest)
 
     def redact(self, text: str) -> str:
         """Takes the token and the value of any `token=...` out of a text."""
         return self._token.redact(text)
 
     def tell(self, message: str) -> None:
-        """Passes a message for a person on to `on_message`, without the token."""
-        self._on_message(self.redact(message))
+        """Passes a message for a person on to `on_message`, without the token, each once in a session."""
+        text = self.redact(message)
+        with self._lock:
+            is_new = text not in self._told
+            if is_new and len(self._told) < MOST_REMEMBERED:
+                self._told.add(text)
+        if is_new:
+            self._on_message(text)
 
     @without_frames
     def get_json(self, path: str, params: Mapping[str, str], *, attempts: int | None = None) -> Answer:
@@ -162,7 +187,8 @@ class Session:
         return self._insist(ask, attempts)
 
     def close(self) -> None:
-        """Closes every connection that is kept alive."""
+        """Closes every connection that is kept alive; whoever waits for the service wakes up and asks no more."""
+        self._is_closed.set()
         self._requests.close()
 
     def __enter__(self) -> Session:
@@ -180,38 +206,47 @@ class Session:
         raise TypeError("a session cannot be pickled; open one in each process")
 
     def _insist(self, ask: Callable[[], _Outcome], attempts: int) -> _Outcome:
-        """Asks until an answer comes that is no passing fault, at most `attempts` times."""
-        if attempts > 1 and (pause := self.pause_left) > 0:
-            self._sleep(pause)
-        for delay in self._delays(attempts):
+        """Asks until an answer comes that is no passing fault, at most `attempts` times, each time after the pause."""
+        failures = 0
+        while True:
+            self._wait_for_pause()
+            wave = self._pause.wave
             try:
-                return ask()
+                outcome = ask()
             except ServiceError as error:
-                self._note_pause(error)
-                if not is_worth_retrying(error):
+                self._note_pause(error, wave)
+                failures += 1
+                if failures >= attempts or not is_worth_retrying(error):
                     raise
-                reason = error.message
-                wait = delay if error.retry_after is None else error.retry_after + delay
-            wait = max(wait, self.pause_left)
+                reason, asked = error.message, error.retry_after
+            else:
+                self._pause.forget(wave)
+                return outcome
+            delay = backoff(self._retry, failures, self._jitter)
+            wait = max(delay if asked is None else asked + delay, self.pause_left)
             logger.info("%s; asking again in %.1f s", reason, wait)
-            self._sleep(wait)
-        try:
-            return ask()
-        except ServiceError as error:
-            self._note_pause(error)
-            raise
+            self._rest(wait)
 
-    def _delays(self, attempts: int) -> Iterator[float]:
-        """Yields the wait after each attempt but the last."""
-        for failures in range(1, attempts):
-            yield backoff(self._retry, failures, self._jitter)
+    def _wait_for_pause(self) -> None:
+        """Waits until the pause is over, and for the one that another thread put in its place meanwhile.
 
-    def _note_pause(self, error: ServiceError) -> None:
-        if error.retry_after is None or error.status not in PAUSE_STATUSES:
-            return
-        ends = self._clock() + error.retry_after
-        with self._lock:
-            self._pause_ends = ends if self._pause_ends is None else max(ends, self._pause_ends)
+        Every thread waits a little longer than the pause, so that they do not all ask in one instant.
+        """
+        known = None
+        while (ends := self._pause.ends) is not None and ends != known and (left := ends - self._clock()) > 0:
+            known = ends
+            self._rest(left + self._jitter() * min(1.0, self._retry.first))
+
+    def _rest(self, seconds: float) -> None:
+        self._sleep(seconds)
+        if self._is_closed.is_set():
+            raise UnreachableError(f"The session with {self.host} was closed before the question was put")
+
+    def _note_pause(self, error: ServiceError, wave: int) -> None:
+        if error.status in PAUSE_STATUSES:
+            self._pause.begin(wave, error.retry_after, self._retry, self._jitter)
+        elif error.status is not None and error.status < 500:
+            self._pause.forget(wave)
 
     def _open(self, path: str, params: Mapping[str, str], codings: str) -> StreamAnswer:
         """Sends one question and follows redirects within the service (open question 48)."""
@@ -234,6 +269,11 @@ class Session:
                 )
             target, query = moved
             pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "token"]
+            shown = f"{target}?{urlencode(pairs)}"
+            if self.redact(shown) != shown:  # The HTTP library logs addresses, and knows the token by its name alone.
+                raise FaultError(
+                    f"{place} redirects to an address that repeats the token", hint=ADDRESS_HINT, status=stream.status
+                )
         raise FaultError(f"{place} redirects more than {MAX_REDIRECTS} times", hint=ADDRESS_HINT, status=stream.status)
 
     def _exchange(

@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from oncsync.api.answers import begins_like_page, error_entries, is_page, parse_leniently, state_words
+from oncsync.api.answers import error_entries, is_page, parse_leniently, state_words
 from oncsync.api.delivery import run_phase
 from oncsync.api.disposition import file_name
 from oncsync.api.failures import state_text
@@ -24,6 +24,8 @@ from oncsync.api.stream import SMALL_BODY, StreamAnswer
 _PATH = "api/dataProductDelivery/download"
 _PAGE_NAMES = (".html", ".htm", ".xhtml")
 _JSON_NAMES = (".json", ".geojson")
+_MARK = b"\xef\xbb\xbf"
+"""What some programs write before UTF-8."""
 
 
 class NotReady(msgspec.Struct, frozen=True):
@@ -120,7 +122,7 @@ def open_file(session: Session, dp_run_id: int, index: int | Literal["meta"], *,
         attempts=attempts,
     )
     if stream.status == 200:
-        return _arriving(stream)
+        return arriving_file(stream)
     if stream.status == 400:
         return _refused(stream)
     with stream:
@@ -133,17 +135,17 @@ def open_file(session: Session, dp_run_id: int, index: int | Literal["meta"], *,
         return NoData()
     if stream.status == 410:
         return Expired(state_text(words))
-    return EndOfFiles(state_text(words), is_page(stream.content_type, body))
+    is_other = words is None and bool(body.strip())  # A type without a page is a header that a server sends anyway.
+    return EndOfFiles(state_text(words), is_other and is_page(stream.content_type, body))
 
 
 def _refused(stream: StreamAnswer) -> FailedRun:
-    """Tells a cancelled run, whose 400 has no `errors`, from an unknown one (onc-api.md 1.2)."""
+    """Tells a cancelled run, whose 400 has no `errors` (onc-api.md 1.2), from what anybody else refuses."""
     body = stream.read_some()
     words = parse_leniently(body, stream.redact)
-    failed = None if error_entries(words) else _failed(words)
-    if failed is None:
+    if error_entries(words):
         raise stream.failure_of(body)
-    return failed
+    return _failed(words) or FailedRun(state_text(words) or "the run was cancelled", "cancelled")
 
 
 def _failed(words: object) -> FailedRun | None:
@@ -154,17 +156,20 @@ def _failed(words: object) -> FailedRun | None:
     return None
 
 
-def _arriving(stream: StreamAnswer) -> ArrivingFile:
-    """Looks at the first block before anyone takes it for data."""
-    name = file_name(stream.header("content-disposition"))
+def arriving_file(stream: StreamAnswer, asked_name: str | None = None, *, may_be_empty: bool = False) -> ArrivingFile:
+    """Looks at the first block of a 200 before anyone takes it for data; `asked_name` replaces the name that came.
+
+    Raises `FaultError` for what is not the file (open question 5), also for no bytes unless `may_be_empty`.
+    """
+    name = asked_name or file_name(stream.header("content-disposition"))
     name = name and stream.redact(name)
     blocks = stream.blocks()
     first = next(blocks, b"")
-    found = _not_the_file(stream, name, first)
+    found = None if may_be_empty and not first else _not_the_file(stream, name, first)
     if found is not None:
         stream.close()
         raise stream.unreadable(found, first)
-    return ArrivingFile(stream, name, chain((first,), blocks))
+    return ArrivingFile(stream, name, chain((first,) if first else (), blocks))
 
 
 def _not_the_file(stream: StreamAnswer, name: str | None, first: bytes) -> str | None:
@@ -174,15 +179,18 @@ def _not_the_file(stream: StreamAnswer, name: str | None, first: bytes) -> str |
     if stream.has_odd_length:
         return "a file of a length that is no number"
     lowered = (name or "").lower()
-    if not lowered.endswith(_PAGE_NAMES) and (stream.content_type == "text/html" or begins_like_page(first)):
+    if not lowered.endswith(_PAGE_NAMES) and is_page(stream.content_type, first):
         return "a page in place of the file"
-    if len(first) > SMALL_BODY or not first.lstrip().startswith(b"{"):
+    if len(first) > SMALL_BODY or not first.removeprefix(_MARK).lstrip().startswith(b"{"):
         return None
     words = parse_leniently(first, stream.redact)
+    if words is None and not name and stream.content_type == "application/json":
+        return "broken JSON in place of the file"
     if not isinstance(words, dict):
         return None
     entries = error_entries(words)
-    looks_like_answer = "errors" in words or {"status", "message"} <= words.keys()
+    # The message of a state may be missing (onc-api.md 3.3); without a name nothing says that this is a file.
+    looks_like_answer = "errors" in words or ("status" in words and ("message" in words or not name))
     if any(entry.code is not None for entry in entries) if lowered.endswith(_JSON_NAMES) else looks_like_answer:
         said = "; ".join(entry.text for entry in entries if entry.text) or state_text(words)
         return f"an answer in place of the file: {said or json.dumps(words)[:80]}"

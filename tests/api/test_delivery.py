@@ -220,6 +220,19 @@ def test_the_status_of_an_order_is_read_as_far_as_it_goes(
     assert order_status(connect(serve([Reply.of_json(body)])), 7).search_hdr_status == state
 
 
+@pytest.mark.parametrize("ask", [run_order, cancel_order, restart_order, order_status])
+def test_what_the_service_says_beside_an_order_is_told_once(
+    serve: Serve, connect: Connect, sleeper: Sleeper, ask: Callable[[Session, int], Any]
+) -> None:
+    """Open question 46: in an object and in the entries of a list, however often the order is polled."""
+    row = {"dpRunId": 1, "status": "queued", "searchHdrStatus": "OPEN"}
+    rows = [{**row, "messages": ["restricted"]}, {**row, "dpRunId": 2, "warningMessages": ["slow", "restricted"]}]
+    session = connect(serve([Reply.of_json(rows), Reply.of_json(rows), Reply.of_json({**row, "warnings": "late"})]))
+    for _ in range(3):
+        ask(session, 7)
+    assert sleeper.told == ["restricted", "slow", "late"]
+
+
 def test_a_lost_connection_is_told_as_such(serve: Serve, connect: Connect) -> None:
     with pytest.raises(UnreachableError):
         run_order(connect(serve([Reply(raw=b"")])), 7)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from oncsync.api import (
     get_properties,
 )
 from oncsync.errors import FaultError, RefusedError
-from tests.api.conftest import TOKEN, Connect, Sleeper
+from tests.api.conftest import NOW, TOKEN, Connect, Sleeper
 from tests.support.scripted import Reply, Serve
 
 BEGIN = datetime(2016, 6, 1, tzinfo=timezone.utc)
@@ -292,7 +292,7 @@ def test_no_deployment_in_the_window_is_nothing(
 ) -> None:
     """onc-api.md 1.3, open question 10 (c) and (d)."""
     service = serve([Reply.of_errors(*errors)])
-    assert get_deployments(connect(service)) == []
+    assert get_deployments(connect(service), date_from=NOW + timedelta(days=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -304,6 +304,7 @@ def test_no_deployment_in_the_window_is_nothing(
         ([(129, OUTSIDE, "a")], 400),
         ([(23, "start after end", "dateFrom")], 400),
         ([(33, "no data", "")], 400),
+        ([(25, "Invalid Time Range, Start Time is in the future.", "dateFrom")], 400),
         ([(127, OUTSIDE, "a")], 410),
         ([], 400),
     ],

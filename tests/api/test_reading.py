@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -11,10 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncsync.api import Citation, DataProduct, Deployment, Device, Location, LocationNode, Run
+from oncsync.api import (
+    ArchiveFile,
+    Citation,
+    DataProduct,
+    Deployment,
+    Device,
+    Location,
+    LocationNode,
+    Property,
+    Run,
+    VocabularyTerm,
+    VocabularyTerms,
+)
 from oncsync.api.answers import clean_text, error_entries, messages_of, page_title, parse_json, state_words
 from oncsync.api.reading import Notes, UnreadableError, read_list, read_record, to_instant, to_whole
 from oncsync.api.redact import Token
+from oncsync.timespan import TimeTextError, parse_instant
 from tests.api.conftest import TOKEN
 
 UTC = timezone.utc
@@ -92,6 +105,41 @@ def test_a_bare_nan_is_a_missing_number() -> None:
 def test_timestamps_are_read_with_and_without_fraction(text: str, instant: datetime) -> None:
     """Open question 53."""
     assert to_instant(text) == instant
+    assert to_instant(text).utcoffset() == timedelta()
+
+
+@given(st.from_regex(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\.[0-9]{3}Z", fullmatch=True))
+def test_the_usual_form_of_a_timestamp_means_what_every_other_form_of_it_means(text: str) -> None:
+    """The quick way and the careful way agree, also about what is no time."""
+    try:
+        expected: datetime | None = parse_instant(text)
+    except TimeTextError:
+        expected = None
+    try:
+        assert to_instant(text) == expected
+    except UnreadableError:
+        assert expected is None
+
+
+def test_a_date_that_cannot_be_read_costs_the_entry_only_where_missing_means_something() -> None:
+    """A deployment without an end is still there; an archive file without one is a file (Q28)."""
+    notes = Notes("x")
+    row = {"filename": "a", "locationCode": "A", "deviceCode": "D", "begin": "2020-01-01T00:00:00Z", "end": "soon"}
+    assert read_list(Deployment, [row], notes) == []
+    assert read_list(ArchiveFile, [{**row, "dateTo": "soon"}], notes) == [ArchiveFile(name="a", device_code="D")]
+    assert any("an entry for an archive file" in text for text in notes.render())
+
+
+def test_vocabulary_terms_are_read_as_far_as_they_go() -> None:
+    """onc-api.md 2.4 to 2.6."""
+    row = {"propertyCode": "p", "cvTerm": {"property": [], "uom": [{"uri": "http://x", "vocabulary": "v"}, {}]}}
+    assert read_record(Property, row, Notes("x")).cv_term == VocabularyTerms(
+        uom=(VocabularyTerm(uri="http://x", vocabulary="v"), VocabularyTerm())
+    )
+    nothings: list[Any] = [None, {}, [], "text"]
+    for nothing in nothings:
+        terms = read_record(Device, {"deviceCode": "d", "cvTerm": nothing}, Notes("x")).cv_term
+        assert terms in (None, VocabularyTerms())
 
 
 @pytest.mark.parametrize(
@@ -371,6 +419,11 @@ def test_error_bodies_are_read_as_far_as_they_go(body: Any, found: list[tuple[An
 )
 def test_warnings_are_collected_once_each(body: Any, messages: tuple[str, ...]) -> None:
     assert messages_of(body) == messages
+
+
+def test_a_warning_may_be_an_object() -> None:
+    body = {"messages": [{"message": "restricted"}, {"status": "note", "message": "default used"}, {"other": 1}, []]}
+    assert messages_of(body) == ("restricted", "note: default used")
 
 
 @pytest.mark.parametrize(

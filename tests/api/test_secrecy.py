@@ -16,7 +16,18 @@ from typing import Any
 import pytest
 import requests
 
-from oncsync.api import ArrivingFile, Session, StreamAnswer, get_locations, open_file, request_product, run_order
+from oncsync.api import (
+    ArrivingFile,
+    Session,
+    StreamAnswer,
+    get_availability,
+    get_locations,
+    list_archive_files,
+    open_archive_file,
+    open_file,
+    request_product,
+    run_order,
+)
 from oncsync.errors import OncsyncError, ServiceError
 from tests.api.conftest import TOKEN, Connect
 from tests.support.scripted import Asked, Reply, Serve
@@ -108,6 +119,9 @@ QUESTIONS: list[Callable[[Session], Any]] = [
     lambda session: request_product(session, {"a": "1"}),
     lambda session: run_order(session, 1),
     get_locations,
+    lambda session: list_archive_files(session, device_code="D"),
+    lambda session: open_archive_file(session, "a.txt"),
+    lambda session: get_availability(session, device_code="D"),
 ]
 
 

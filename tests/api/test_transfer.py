@@ -242,6 +242,7 @@ def test_an_unknown_coding_is_a_fault_not_a_file(serve: Serve, connect: Connect,
         Reply.of_file(json.dumps({"errors": []}).encode(), "A.csv"),
         Reply.of_json({"status": "running", "message": "Running"}),
         Reply.of_json({"status": "error", "message": "Failed"}),
+        Reply(200, b'{"errors":[{"errorCo', {"Content-Type": "application/json"}),
         Reply.of_file(b' {"status":"running","message":""}', "A.wav"),
     ],
     ids=lambda reply: reply.body[:40].decode(),
@@ -326,10 +327,20 @@ def test_a_failed_run_is_told_by_its_state(
     assert ask(serve, connect, Reply.of_json(body, status)) == answer
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"message": "no"}', b'{"errors": []}', b"<html></html>", b"Bad"])
+def test_a_400_without_errors_is_a_cancelled_run(serve: Serve, connect: Connect, body: bytes) -> None:
+    """onc-api.md 1.2, open question 9: the status decides, whatever else the body says."""
+    answer = ask(serve, connect, Reply(400, body))
+    assert isinstance(answer, FailedRun)
+    assert answer.phase == "cancelled"
+
+
 @pytest.mark.parametrize(
     ("reply", "answer"),
     [
         (Reply(404), EndOfFiles()),
+        (Reply(404, b"", {"Content-Type": "text/html"}), EndOfFiles()),
+        (Reply(404, b'{"message": "no"}', {"Content-Type": "text/html"}), EndOfFiles("no")),
         (Reply.of_json({"message": "no such index"}, 404), EndOfFiles("no such index")),
         (Reply.of_page("Not Found", 404), EndOfFiles("", is_page=True)),
         (Reply(204), NoData()),
@@ -350,9 +361,7 @@ def test_the_end_no_data_and_expiry_are_told_apart_by_status(
     ("reply", "kind"),
     [
         (Reply.of_errors((127, "Invalid parameter value", "dpRunId")), RefusedError),
-        (Reply(400), RefusedError),
         (Reply.of_json({"errors": [{"errorCode": 127}], "status": "error"}, 400), RefusedError),
-        (Reply.of_page("Bad", 400), RefusedError),
         (Reply.of_errors((127, "Invalid", "token"), status=401), TokenError),
         (Reply(403), ForbiddenError),
         (Reply(429, headers={"Retry-After": "3"}), FaultError),
