@@ -66,13 +66,25 @@ class Product:
 
 
 @dataclass(frozen=True)
+class ArchiveRule:
+    """A series of archive files: one every `every` seconds of the day, which begins `offset` seconds later."""
+
+    product: str
+    extension: str
+    every: int
+    suffix: str
+    offset: int = 0
+
+
+@dataclass(frozen=True)
 class Kind:
-    """What instruments of one make have in common: products, what they measure, how often (seconds)."""
+    """What instruments of one make have in common: products, what they measure, how often (seconds), archive files."""
 
     name: str
     products: tuple[Product, ...]
     sensors: tuple[str, ...]
     period: int
+    archive: tuple[ArchiveRule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ class Rating:
 
 @dataclass(frozen=True)
 class Device:
-    """An instrument."""
+    """An instrument; `term` is the vocabulary term of its make."""
 
     code: str
     id: int
@@ -126,6 +138,7 @@ class Device:
     category: str
     kind: Kind
     ratings: tuple[Rating, ...]
+    term: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,12 +221,16 @@ def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
     raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     products = _products(raw)
     narrowed = _narrowed(products, raw["narrowed"])
-    kinds = {name: _kind(name, row, narrowed) for name, row in raw["kinds"].items()}
+    archives = {kind: tuple(ArchiveRule(*rule) for rule in rules) for kind, rules in raw["archives"].items()}
+    kinds = {
+        name: replace(_kind(name, row, narrowed), archive=archives.get(name, ())) for name, row in raw["kinds"].items()
+    }
     of_category = {code: kinds[name] for code, name in raw["categoryKinds"].items()}
     devices = {
         code: Device(
             code, number, name, category, kinds[kind] if kind else of_category[category],
             tuple(Rating(_instant(r[0]), _instant_or_none(r[1]), r[2], r[3]) for r in ratings),
+            _term_of(code, raw["deviceTerms"]),
         )
         for code, (number, name, category, kind, ratings) in raw["devices"].items()
     }  # fmt: skip
@@ -225,6 +242,12 @@ def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
         devices=devices,
         deployments=tuple(_deployment(row, devices) for row in raw["deployments"]),
     )
+
+
+def _term_of(code: str, terms: dict[str, str]) -> str | None:
+    """Gives the term of the longest beginning of a device code that has one."""
+    fitting = [beginning for beginning in terms if code.startswith(beginning)]
+    return terms[max(fitting, key=len)] if fitting else None
 
 
 def _instant(text: str) -> datetime:

@@ -13,6 +13,7 @@ from .times import written
 
 DATA_PAGES = "https://data.oceannetworks.ca/"
 _CATEGORY_VOCABULARY = "SeaDataNet device categories"
+_DEVICE_VOCABULARY = "SeaVoX Device Catalogue"
 _UNIT_VOCABULARY = "BODC data storage units"
 
 
@@ -203,7 +204,7 @@ def _devices(catalogue: Catalogue, question: Question) -> list[dict[str, object]
             "deviceLink": f"{DATA_PAGES}DeviceListing?DeviceId={device.id}",
             "deviceCategoryCode": device.category,
             "hasDeviceData": bool(device.kind.products),
-            "cvTerm": {"device": []},
+            "cvTerm": {"device": _terms(device.term, _DEVICE_VOCABULARY)},
             "dataRating": [
                 {
                     "dateFrom": written(rating.begin),

@@ -13,8 +13,11 @@ from .content import Delivered, ProductFile, lay_out
 from .delivery import CancelledRunError, Deliveries, NoSuchFileError, RunState, Waiting, read_index
 from .orders import Order, read_order
 from .parameters import read_number
-from .replies import Reply, invalid_value, json_reply, nothing_found
+from .replies import Reply, json_reply, nothing_found
 from .times import written
+
+_LINES = {"10Mb/s": 10, "100Mb/s": 100, "1Gb/s": 1000}
+"""The lines that an archived answer names times for, in megabits a second."""
 
 _DISCLAIMER = "Estimates of size and time are rough: the sandbox knows both no better than the service does."
 
@@ -115,15 +118,12 @@ def _file_reply(found: ProductFile) -> Reply:
     return Reply(200, found.media_type, found.make(), (header,))
 
 
-def _runs_reply(state: RunState | None, *, counted: bool) -> Reply:
-    if state is None:
-        if counted:
-            raise invalid_value("dpRequestId")
-        return json_reply([])
-    row: dict[str, object] = {"dpRunId": state.run_id, "status": state.status}
-    if counted:
-        row["fileCount"] = state.file_count
-    return json_reply([row], 202 if counted and not state.is_over else 200)
+def _runs_reply(states: tuple[RunState, ...], *, counted: bool) -> Reply:
+    rows: list[dict[str, object]] = []
+    for state in states:
+        count = {"fileCount": state.file_count} if counted else {}
+        rows.append({"dpRunId": state.run_id, "status": state.status} | count)
+    return json_reply(rows, 202 if counted and not all(state.is_over for state in states) else 200)
 
 
 def _size_text(size: float) -> str:
@@ -142,5 +142,5 @@ def _archived_sizes(catalogue: Catalogue, order: Order) -> dict[str, object]:
         "numFiles": len(delivered.files),
         "fileSize": size,
         "compressedFileSize": size * 3 // 10,
-        "downloadTimes": {name: round(megabits / speed, 2) for name, speed in (("10Mb/s", 10), ("100Mb/s", 100))},
+        "downloadTimes": {name: round(megabits / speed, 2) for name, speed in _LINES.items()},
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 JSON_TYPE = "application/json;charset=utf-8"
 HTML_TYPE = "text/html;charset=utf-8"
@@ -13,6 +14,7 @@ HTML_TYPE = "text/html;charset=utf-8"
 INVALID_TIME_RANGE = 23
 FUTURE_START = 25
 NO_DATA = 33
+NO_FILE = 96
 INVALID_VALUE = 127
 MISSING = 128
 UNKNOWN_NAME = 129
@@ -32,6 +34,33 @@ def content_of(body: bytes) -> Content:
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How an answer travels: by default at once, whole, with its length. Offsets count bytes of the body.
+
+    `hang_up` ends the connection before the first byte; `away` is for how many seconds nobody listens afterwards.
+    `announced` stands in `Content-Length` in place of the true length. The body ends at `cut`, by a close or a
+    reset; it rests at `stall` for `stall_seconds`, and ends there when `stall_ends`; it goes out in pieces of
+    `piece` bytes with `piece_seconds` between them.
+    """
+
+    delay: float = 0.0
+    hang_up: Literal["", "close", "reset"] = ""
+    away: float | None = None
+    framing: Literal["length", "chunked", "none"] = "length"
+    announced: int | None = None
+    cut: int | None = None
+    cut_by: Literal["close", "reset"] = "close"
+    stall: int | None = None
+    stall_seconds: float = 0.0
+    stall_ends: bool = False
+    piece: int = 0
+    piece_seconds: float = 0.0
+
+
+PLAINLY = Manner()
+
+
+@dataclass(frozen=True)
 class Reply:
     """One HTTP answer; `headers` come besides type and length."""
 
@@ -39,6 +68,26 @@ class Reply:
     media_type: str
     content: Content
     headers: tuple[tuple[str, str], ...] = ()
+    manner: Manner = PLAINLY
+
+    @property
+    def told_status(self) -> int:
+        """The status that the client sees; 0 when the connection ends before the first byte."""
+        return 0 if self.manner.hang_up else self.status
+
+
+@dataclass(frozen=True)
+class Call:
+    """One question to a service; the parameters are without the token, the names of headers in lower case.
+
+    `service` is the path below `/api/`; `moved` says that a redirect led here.
+    """
+
+    method: str
+    service: str
+    parameters: Mapping[str, str]
+    headers: Mapping[str, str]
+    moved: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Run:
     begun: float = 0.0
     completed: float = 0.0
     polled: bool = False
+    told_complete: bool = False
 
 
 @dataclass

@@ -31,6 +31,17 @@ EXAMPLES: dict[str, list[str]] = {
     "index": ["1", "meta", "0", "x"],
     "dpRequestId": ["1", "12345678", "x"],
     "dpRunId": ["1", "12345678", "x"],
+    "filename": ["BPR-Folger-59_20191123T000000.000Z.txt", "BPR-Folger-59_20191123T000000.000Z.txt.gz", "x", ""],
+    "fileExtension": ["txt", "mat", "gz"],
+    "returnOptions": ["all", "archiveLocation", "none"],
+    "rowLimit": ["1", "3", "many"],
+    "page": ["1", "4", "0", "x"],
+    "getLatest": ["true", "false", "no"],
+    "groupBy": ["day", "month", "decade"],
+    "mergeGaps": ["true", "false"],
+    "includeEmptyDays": ["true", "false"],
+    "minimumCoverage": ["0.5", "2", "nan", ""],
+    "dateArchivedFrom": ["2017-05-01", "-P1D", "never"],
     "dpo_qualityControl": ["0", "1", "2", ""],
     "dpo_resample": ["none", "average"],
 }
@@ -57,7 +68,7 @@ def test_no_request_breaks_the_service(request: tuple[str, dict[str, str]]) -> N
         return
     for error in answer.json["errors"]:
         assert set(error) == {"errorCode", "errorMessage", "parameter"}
-        assert error["errorCode"] in (23, 25, 33, 127, 128, 129)
+        assert error["errorCode"] in (23, 25, 33, 96, 127, 128, 129)
         assert error["errorMessage"]
     if answer.status == 404:
         assert service in SERVICES

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from oncsync.sandbox.parameters import SERVICES
+from oncsync.sandbox.parameters import REQUIRED, SERVICES
 from tests.sandbox.asking import CTD_CSV, MAY, Asked
 
-DISCOVERY = [service for service in SERVICES if not service.startswith("dataProductDelivery/")]
+DISCOVERY = [service for service in SERVICES if service not in REQUIRED]
 DATED = [service for service in DISCOVERY if "dateFrom" in SERVICES[service]]
 
 
@@ -121,7 +121,8 @@ def test_a_request_without_a_required_parameter_is_code_128(ask: Asked, missing:
 @pytest.mark.parametrize("service", ["run", "cancel", "restart", "status"])
 def test_other_delivery_services_need_an_id_that_exists(ask: Asked, service: str) -> None:
     assert ask(f"dataProductDelivery/{service}").complaints == [(128, "dpRequestId")]
-    for number in ("1", "99999999", "-1", "abc", "", "9" * 30, "१"):
+    assert ask(f"dataProductDelivery/{service}", dpRequestId="").complaints == [(128, "dpRequestId")]
+    for number in ("1", "99999999", "-1", "abc", "9" * 30, "१"):
         answer = ask(f"dataProductDelivery/{service}", dpRequestId=number)
         assert answer.status == 400
         assert answer.complaints == [(127, "dpRequestId")]

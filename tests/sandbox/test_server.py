@@ -159,6 +159,10 @@ def test_another_method_is_refused_with_a_page(sandbox: Sandbox) -> None:
         assert str(answer.getheader("Content-Type")).startswith("text/html")
 
 
+def test_an_address_that_is_none_is_refused(sandbox: Sandbox) -> None:
+    assert sandbox.answer("GET", "http://[::1/api/locations").status == 400
+
+
 def test_nothing_is_written_to_the_terminal(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
     with Talk(sandbox) as talk:
         for service in ("locations", "nothing", "deployments"):

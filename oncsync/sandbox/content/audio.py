@@ -17,6 +17,8 @@ _SECONDS = 10
 _MOST_SAMPLES = 60_000
 _FLAC_BLOCK = 4096
 _PULSE_HZ = 20.0
+_FRAME_EXTRAS = 8 + 1 + 2
+"""Bytes of a FLAC frame besides its samples: header, type of the one channel, checksum."""
 
 
 def sample_count(rate: int) -> int:
@@ -45,7 +47,7 @@ def flac_content(seed: str, rate: int) -> Content:
     info = struct.pack(">HH", _FLAC_BLOCK, _FLAC_BLOCK) + bytes(6)
     info += ((rate << 44) | (0 << 41) | (15 << 36) | total).to_bytes(8, "big") + bytes(16)
     head = b"fLaC" + bytes([0x80]) + len(info).to_bytes(3, "big") + info
-    length = len(head) + sum(len(_frame_head(number, size)) + 3 + 2 * size for number, size in enumerate(sizes))
+    length = len(head) + sum(_FRAME_EXTRAS + 2 * size for size in sizes)
 
     def blocks() -> Iterator[bytes]:
         yield head

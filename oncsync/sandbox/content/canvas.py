@@ -85,5 +85,12 @@ def text_width(text: str, *, scale: int = 1) -> int:
     return len(text) * GLYPH_WIDTH * scale
 
 
+def padded_png(picture: bytes, size: int) -> bytes:
+    """Gives a PNG file that is `size` bytes long, by a private chunk that viewers pass over; it must fit in."""
+    end = len(picture) - 12
+    filler = _chunk(b"npAd", bytes(size - len(picture) - 12))
+    return picture[:end] + filler + picture[end:]
+
+
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

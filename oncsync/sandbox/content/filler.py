@@ -26,10 +26,11 @@ _FIRST_BYTES: dict[str, bytes] = {
 }
 
 
-def filler_content(name: str, extension: str, seed: str) -> Content:
-    """Gives some ten to sixty kilobytes for a file, the same for equal names and seeds."""
+def filler_content(name: str, extension: str, seed: str, size: int | None = None) -> Content:
+    """Gives some ten to sixty kilobytes for a file, or `size` and a frame; the same for equal names and seeds."""
     key = f"{seed}/{name}"
-    size = 10_000 + zlib.crc32(key.encode()) % 50_000
+    if size is None:
+        size = 10_000 + zlib.crc32(key.encode()) % 50_000
     if extension in ("mp4", "mov"):
         return _framed(_movie_head(extension, size), size, key)
     if extension == "avi":

@@ -30,6 +30,7 @@ _BROKEN_PRODUCTS = frozenset({"TSSD", "HSPD"})
 _MEDIA_TYPES = {
     "csv": "text/csv", "txt": "text/plain", "json": "application/json", "png": "image/png", "pdf": "application/pdf",
     "wav": "audio/x-wav", "flac": "audio/flac", "mp4": "video/mp4", "jpg": "image/jpeg", "zip": "application/zip",
+    "xml": "application/xml",
 }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def lay_out(catalogue: Catalogue, order: Order) -> Delivered:
     names = tuple(file.name for file in files)
     stem, _, extension = names[0].rpartition(".")
     about = _file(f"{stem}_{extension.upper()}_META.xml", lambda: metadata_content(catalogue, order, names))
-    return Delivered(tuple(files), replace(about, media_type="application/xml"))
+    return Delivered(tuple(files), about)
 
 
 def source_name(catalogue: Catalogue, order: Order) -> str:
@@ -76,8 +77,13 @@ def _plain(text: str) -> str:
     return "".join(letter for letter in text if letter.isalnum())
 
 
+def media_type_of(name: str) -> str:
+    """Gives the media type of a file, by its extension."""
+    return _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+
+
 def _file(name: str, make: Callable[[], Content]) -> ProductFile:
-    return ProductFile(name, _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream"), make)
+    return ProductFile(name, media_type_of(name), make)
 
 
 def _measured(catalogue: Catalogue, order: Order, deployments: tuple[Deployment, ...]) -> Measured:

@@ -8,10 +8,13 @@ from .arrays import mat_content, netcdf_content
 from .audio import OWN_RATE, flac_content, wav_content
 from .documents import pdf_content
 from .filler import filler_content
+from .hdf5 import counts_content
 from .plots import plot_content, spectrogram_content
 from .series import Measured
+from .spectra import spectra_mat_content, spectra_text_content
 from .tables import csv_content, json_content, log_content, text_content
 
+_CHANNELS = 6
 _HEAT_PRODUCTS = frozenset({"HSPD", "RDCUP", "NDCP", "AAPTS", "SD", "IBPP", "IBTSPP"})
 
 
@@ -52,8 +55,14 @@ def device_content(order: Order, measured: Measured, name: str, seed: str) -> Co
         return log_content(measured)
     if extension == "csv":
         return csv_content(measured)
+    if extension == "fft":
+        return spectra_text_content(f"{seed}/{name}", part.begin, part.end)
+    if extension == "mat" and order.product.code == "HSD":
+        return spectra_mat_content(f"{seed}/{name}", part.device.code, part.begin, part.end)
     if extension == "mat":
         return mat_content(measured)
+    if extension == "hdf5":
+        return counts_content(f"{seed}/{name}", part.begin, part.end, _CHANNELS)
     if extension == "pdf":
         return pdf_content(measured)
     return filler_content(name, extension, seed)
