@@ -43,6 +43,7 @@ class Conductor:
         self._orders = OrderDesk(run, self._files)
         self._began = run.tools.monotonic()
         self._is_waiting_for_window = False
+        self._is_waiting_for_pause = False
 
     def work(self) -> StoppedError | None:
         """Works until nothing is left, or until nothing new may begin: then gives the reason.
@@ -57,7 +58,7 @@ class Conductor:
                 if run.fatal is None and run.closing is None:
                     self._start_what_may_start()
                 run.report_progress()
-                if run.fatal is not None or self._is_over():
+                if run.fatal is not None or (self._is_over() and not self._looks_at_orphans()):
                     break
                 if run.loop.is_idle:
                     raise RuntimeError(
@@ -88,6 +89,9 @@ class Conductor:
             return not (run.loop.active("run") or run.loop.active("download"))
         return run.loop.is_idle and not run.queue and not run.waiting
 
+    def _looks_at_orphans(self) -> bool:
+        return self._run.closing is None and self._orders.orphans.look_at_the_end()
+
     def _time_left(self) -> float | None:
         limit = self._run.limits.max_seconds
         if limit is None or self._run.closing is not None:
@@ -105,15 +109,16 @@ class Conductor:
 
     def _start_what_may_start(self) -> None:
         run = self._run
-        if not self._is_window_open():
+        if not self._is_window_open() or self._is_service_pausing():
             return
-        self._files.start_transfers()
-        while run.waiting and not self._is_backed_up():
+        holds_back = run.holds_back
+        self._files.start_transfers(only_again=holds_back)
+        while run.waiting and not self._is_backed_up() and not holds_back:
             work = run.waiting.popleft()
             if not self._orders.start(work):
                 run.waiting.appendleft(work)
                 break
-        self._files.start_transfers()
+        self._files.start_transfers(only_again=holds_back)
 
     def _is_backed_up(self) -> bool:
         """Whether so many files wait that order workers wait too (R96)."""
@@ -140,3 +145,15 @@ class Conductor:
 
     def _look_at_window_again(self) -> None:
         self._is_waiting_for_window = False
+
+    def _is_service_pausing(self) -> bool:
+        """Whether the service asked to be left alone: no thread is spent on waiting for that (open question 44)."""
+        run = self._run
+        left = run.session.pause_left
+        if left > 0 and not self._is_waiting_for_pause and (run.waiting or run.queue):
+            self._is_waiting_for_pause = True
+            run.loop.later(left, self._look_at_pause_again)
+        return left > 0
+
+    def _look_at_pause_again(self) -> None:
+        self._is_waiting_for_pause = False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import count
 from pathlib import Path
 
 from oncsync.atomic import folder_error
+from oncsync.naming import with_mark
 
 _BLOCK = 1024 * 1024
 
@@ -40,6 +42,14 @@ def rename_to_free_place(source: Path, target: Path) -> bool:
     except OSError as error:
         raise folder_error(target, error) from error
     return True
+
+
+def set_aside(path: Path) -> Path:
+    """Gives a file that a person changed a free name with a mark beside its own; raises `FolderError`."""
+    names = (with_mark(path.name, f"changed-{number}") for number in count(1))
+    aside = next(place for name in names if not os.path.lexists(place := path.with_name(name)))
+    rename_over(path, aside)
+    return aside
 
 
 def remove_quietly(path: Path) -> None:

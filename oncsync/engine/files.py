@@ -23,10 +23,11 @@ from oncsync.engine.disk import (
     remove_quietly,
     rename_over,
     rename_to_free_place,
+    set_aside,
 )
 from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER
 from oncsync.engine.placement import FileKey, WantedChunk, assign_paths, candidate_paths, marked_path
-from oncsync.naming import fold, with_mark
+from oncsync.naming import fold
 from oncsync.state import Cleared, FileRecord, Moved, StateStore
 
 Owner: TypeAlias = tuple[str, FileKey]
@@ -125,9 +126,7 @@ class Shelves:
         """Sets a file of ours aside that someone changed, unless it only lacks its end and holds nothing new."""
         if file_digest(target) == digest or is_beginning(target, source):
             return
-        names = (with_mark(target.name, f"changed-{number}") for number in count(1))
-        aside = next(path for name in names if not os.path.lexists(path := target.with_name(name)))
-        rename_over(target, aside)
+        aside = set_aside(target)
         self._warn(f"`{target.name}` was changed here; your version is now `{aside.name}`, beside the new one")
 
     def _free_mark(self, chunk: str, file: FileRecord) -> str:
@@ -163,8 +162,14 @@ class Shelves:
         if state.superseded:
             self._store.record(Cleared(at=self._now(), chunk=chunk))
 
+    def drop(self, chunk: str, file: FileRecord) -> None:
+        """Removes a file in whose stead the service gave another one, unless it was changed or is not ours."""
+        if self._owners.get(fold(file.path)) == (chunk, file.key):
+            self._remove_unchanged(file)
+
     def _remove_unchanged(self, file: FileRecord) -> None:
         self._owners.pop(fold(file.path), None)
+        remove_quietly(self.partial / file.partial)
         place = self.folder / file.path
         if file_size(place) == file.bytes and file_digest(place) == file.sha256:
             remove_quietly(place)

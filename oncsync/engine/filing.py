@@ -1,24 +1,26 @@
 """The files of orders that are over: which to ask for, what each answer means, where each file goes.
 
-Sources: onc-api.md 3.3, open questions 7, 8, 15 and 20, R95, R96.
+Sources: onc-api.md 3.3, open questions 7, 8, 13 to 15 and 17 to 20, R95, R96.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from oncsync.api import Expired, OrderStatus, order_phase, order_status
+from oncsync.api import Expired, FailedRun, NotReady, OrderStatus, order_phase, order_status
+from oncsync.engine.disk import remove_quietly
 from oncsync.engine.outcomes import explain, judge_download
 from oncsync.engine.pace import poll_wait, retry_wait
 from oncsync.engine.run import ENDS_THE_RUN, Run
-from oncsync.engine.transfers import Answer, Broken, Fetched, Job, fetch
-from oncsync.engine.work import Again, Fail, Keep, Reorder, Settle, Work, react_to_file
+from oncsync.engine.transfers import Answer, Broken, Fetched, Job, Looked, Present, fetch, look_at_first
+from oncsync.engine.work import CANCELLED, Again, Fail, Keep, Reorder, Settle, Work, react_to_file
 from oncsync.errors import FaultError, OncsyncError, UnreachableError
-from oncsync.state import META, Arrived, Ended, FileRecord
+from oncsync.state import META, Arrived, Ended, FileRecord, restrictions_in
 
+SEARCH_COMPLETE = "search complete"
+"""How the service's message begins when the work is over and only the file is not there yet (onc-api.md 3.3)."""
 ENDS_TO_TRUST_IN_DOUBT = 5
 """How often "no more files" must be heard of an order that may not be over."""
-
 
 MOST_REPEATS = 4
 """After so many equal files in a row, beyond those announced, the service is not asked for more."""
@@ -28,6 +30,10 @@ def _index(file: FileRecord) -> int:
     return int(file.index)
 
 
+def _is_search_complete(answer: object) -> bool:
+    return isinstance(answer, NotReady) and SEARCH_COMPLETE in answer.message.casefold()
+
+
 class FileDesk:
     """Fetches the files of chunks in the download pool and ends each chunk when nothing of it is outstanding."""
 
@@ -35,33 +41,38 @@ class FileDesk:
         self._run = run
 
     def look(self, work: Work, otherwise: Callable[[], None]) -> None:
-        """After a restart: asks for the first file before `run`, which is `otherwise` (open question 15)."""
-        job = Job(work.id, next(iter(work.counts)), "1")
+        """After a restart: looks for the first file before `run`, which is `otherwise` (open question 15).
 
-        def looked(answer: Answer) -> None:
-            if isinstance(answer, Fetched):
-                self._run.succeeded(work)
-                self._keep(work, job, answer)
-                self._ask_whether_over(work, otherwise)
-            elif isinstance(answer, Expired):
-                self._run.order_anew(work, "the files were deleted at the service", is_loss=True)
-            elif not isinstance(answer, Broken):
-                otherwise()
-            else:
+        Nothing of the file is taken yet: before the order is over a file's index may change (open question 18).
+        """
+        run, run_id = self._run, next(iter(work.counts))
+
+        def looked(answer: Looked | OncsyncError) -> None:
+            if isinstance(answer, OncsyncError):
                 self._look_broke(work, answer, otherwise)
+            elif isinstance(answer, Present):
+                run.succeeded(work)
+                work.if_no_file = lambda: run.order_anew(work, "the first file is gone at the service", is_loss=True)
+                self._ask_whether_over(work, otherwise)
+            elif isinstance(answer, Expired) or _is_search_complete(answer):
+                self._ask_whether_over(work, otherwise)  # 410 of an order at work may mean: no such file yet
+            elif isinstance(answer, FailedRun) and answer.phase == "cancelled":
+                run.order_anew(work, CANCELLED)
+            elif isinstance(answer, FailedRun):
+                run.run_failed(work, answer.text)
+            else:
+                otherwise()
 
-        self._run.call("download", lambda: self._fetch(job), looked)
+        run.call("download", lambda: look_at_first(run.session, run_id), looked, work.holder)
 
-    def _look_broke(self, work: Work, answer: Broken, otherwise: Callable[[], None]) -> None:
-        verdict = judge_download(answer.error)
-        if answer.error.exit_code in ENDS_THE_RUN:
-            self._run.end(answer.error)
-        elif verdict == "retry":
-            self._run.retry(work, answer.error, lambda: self.look(work, otherwise), for_ever=True)
+    def _look_broke(self, work: Work, error: OncsyncError, otherwise: Callable[[], None]) -> None:
+        verdict = judge_download(error)
+        if verdict == "retry":
+            self._run.retry(work, error, lambda: self.look(work, otherwise), for_ever=True)
         elif verdict == "forget":
-            self._run.order_anew(work, explain(answer.error))
+            self._run.order_anew(work, explain(error))
         else:
-            self._run.finish(work, "failed-retryable", explain(answer.error), answer.error)
+            self._run.finish(work, "failed-retryable", explain(error), error)
 
     def _ask_whether_over(self, work: Work, otherwise: Callable[[], None]) -> None:
         """A first file does not say that the order is over. `status` may; while it says no, `run` starts nothing new.
@@ -91,13 +102,16 @@ class FileDesk:
                 work.ends_to_trust = ENDS_TO_TRUST_IN_DOUBT
                 self.begin(work)
 
-        run.call("run", lambda: order_status(run.session, request_id), answered)
+        run.call("run", lambda: order_status(run.session, request_id), answered, work.holder)
 
     def begin(self, work: Work) -> None:
         """Queues the files of an order that is over at the service, except those that are whole already."""
         work.fetching_since = self._run.tools.monotonic()
         settled = self._settled(work)
         work.data_files = sum(index != META for _, index in settled)
+        is_unclear = work.ends_to_trust == ENDS_TO_TRUST_IN_DOUBT
+        firsts = {(run_id, "1") for run_id, count in work.counts.items() if is_unclear or count is None}
+        work.in_doubt = settled | firsts
         self._queue(work, work.jobs_of_runs(settled))
 
     def _queue(self, work: Work, jobs: list[Job]) -> None:
@@ -112,24 +126,32 @@ class FileDesk:
         files = (*chunk.files, *chunk.arriving)
         return {file.key for file in files if file.run_id in work.counts and self._run.shelves.is_whole(file)}
 
-    def start_transfers(self) -> None:
-        """Begins as many queued transfers as the download pool has threads free."""
+    def start_transfers(self, *, only_again: bool = False) -> None:
+        """Begins as many queued transfers as the download pool has threads free, or those alone that failed before."""
         run = self._run
+        held_back = []
         while run.queue and run.loop.is_free("download"):
             work, job = run.queue.popleft()
-            if job in work.jobs:
+            if only_again and work.jobs.get(job) == 0:
+                held_back.append((work, job))
+            elif job in work.jobs:
                 work.jobs[job] += 1
                 self._transfer(work, job)
+        run.queue.extendleft(reversed(held_back))
 
     def _transfer(self, work: Work, job: Job) -> None:
-        self._run.call("download", lambda: self._fetch(job), lambda answer: self._fetched(work, job, answer))
+        self._run.call(
+            "download", lambda: self._fetch(job), lambda answer: self._fetched(work, job, answer), work.holder
+        )
 
     def _fetch(self, job: Job) -> Answer:
         return fetch(self._run.session, job, self._run.shelves.partial, self._run.stop)
 
     def _fetched(self, work: Work, job: Job, answer: Answer) -> None:
         tries = work.jobs.get(job)
-        if tries is None:
+        if tries is None:  # the chunk has ended, or its order is gone, since this file was asked for
+            if isinstance(answer, Fetched):
+                remove_quietly(self._run.shelves.partial / answer.partial)
             return
         if isinstance(answer, Broken) and answer.error.exit_code in ENDS_THE_RUN:
             self._run.end(answer.error)
@@ -161,14 +183,17 @@ class FileDesk:
             self._all_settled(work)
 
     def _follow(self, work: Work, job: Job, following: Job) -> None:
-        """Asks for the next index, unless the service gives one file for every index."""
+        """Asks for the next index, unless the service gives the same files for every index."""
         chunk = self._run.store.state.chunks[work.id]
         arrived = sorted(
             (file for file in chunk.arriving if file.run_id == job.run_id and file.index != META), key=_index
         )
-        last = [(file.name, file.sha256) for file in arrived[-MOST_REPEATS:]]
-        if len(last) == MOST_REPEATS and len(set(last)) == 1:
-            self._run.note(work, [f"the service gave one file {MOST_REPEATS} times and more: taken for the last one"])
+        given = [(file.name, file.sha256) for file in arrived]
+        before, last = set(given[: 1 - MOST_REPEATS]), given[1 - MOST_REPEATS :]
+        if len(given) >= MOST_REPEATS and before.issuperset(last):
+            self._run.note(
+                work, [f"the service gave the same files again and again, {len(given)} in all: no more is asked for"]
+            )
         else:
             self._queue(work, [following])
 
@@ -182,6 +207,7 @@ class FileDesk:
             wait = max(reaction.asked or 0.0, poll_wait(run.pace, self._waited(work), None, draw))
         else:
             wait = retry_wait(run.pace, tries, reaction.asked, draw)
+            wait = run.spaced(wait) if reaction.why == "broken" else wait
             if reaction.error is not None:
                 run.tell("retry", f"file {job.index}: {reaction.error.error.message}", work, level="debug")
                 run.is_service_down(work, reaction.error.error, tries)
@@ -207,7 +233,11 @@ class FileDesk:
             replaces=replaces,
             unverified=fetched.unverified,
         )
+        chunk = run.store.state.chunks[work.id]
+        before = [one for one in (*chunk.files, *chunk.arriving) if one.key == file.key and one.path != path]
         run.store.record(Arrived(at=file.at, chunk=work.id, file=file))
+        for one in before:
+            run.shelves.drop(work.id, one)
         if not work.held_before or (work.planned.step == "fetch" and not work.was_ordered_anew):
             run.shelves.put(work.id, file)
         work.data_files += job.index != META
@@ -217,13 +247,32 @@ class FileDesk:
 
     def _all_settled(self, work: Work) -> None:
         """All data files are here: asks for the metadata, then ends the chunk."""
-        if work.data_files == 0:
+        if work.data_files == 0 and work.if_no_file is not None:
+            work.if_no_file()
+        elif work.data_files == 0 and (restrictions := restrictions_in(work.notes)):
+            self._run.finish(work, "refused", f"the service made no file: {'; '.join(restrictions)}")
+        elif work.data_files == 0:
             self._run.finish(work, "empty", "the service made no file: there are no data in the span")
+        elif doubtful := self._doubtful(work):
+            work.in_doubt.clear()
+            self._queue(work, doubtful)
         elif work.terms.metadata and work.meta_since is None:
             work.meta_since = self._run.tools.monotonic()
             self._queue(work, work.meta_jobs(self._settled(work)))
         else:
             self._run.finish(work, "done")
+
+    def _doubtful(self, work: Work) -> list[Job]:
+        """Gives the files to ask for once more: another index has their name now, so theirs may have another file."""
+        chunk = self._run.store.state.chunks[work.id]
+        names = {file.key: file.name for file in (*chunk.files, *chunk.arriving) if file.index != META}
+        return [
+            Job(work.id, *key)
+            for key in sorted(work.in_doubt & names.keys())
+            if any(
+                key[0] == run_id and name == names[key] and key[1] != index for (run_id, index), name in names.items()
+            )
+        ]
 
     def _failed(self, work: Work, failure: Fail) -> None:
         run = self._run

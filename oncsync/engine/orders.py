@@ -9,30 +9,26 @@ import socket
 from datetime import timedelta
 
 from oncsync.api import (
-    ArrivingFile,
-    NotReady,
-    OrderPhase,
     OrderTicket,
     RunAnswer,
-    Session,
-    cancel_order,
-    open_file,
-    order_phase,
-    order_status,
     request_product,
     run_order,
     run_phase,
 )
-from oncsync.engine.filing import FileDesk
+from oncsync.engine.access import holder_of
+from oncsync.engine.filing import ENDS_TO_TRUST_IN_DOUBT, FileDesk
 from oncsync.engine.folder import current_user
-from oncsync.engine.outcomes import corrected_options, explain, judge_download, judge_poll, judge_request
+from oncsync.engine.orphans import OrphanDesk
+from oncsync.engine.outcomes import corrected_options, explain, judge_poll, judge_request
 from oncsync.engine.pace import poll_wait
 from oncsync.engine.run import Run
-from oncsync.engine.slots import Slot
-from oncsync.engine.work import Work
-from oncsync.errors import ForbiddenError, OncsyncError, ServiceError
-from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running
+from oncsync.engine.work import CANCELLED, Work
+from oncsync.errors import ForbiddenError, OncsyncError, StoppedError
+from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running, restrictions_in
 from oncsync.timespan import format_instant
+
+LONGEST_ADDRESS = 4000
+"""What is kept of the address that the service says the order stands for, in characters."""
 
 
 class OrderDesk:
@@ -43,6 +39,7 @@ class OrderDesk:
         self._files = files
         self._said_quota = False
         self._is_looking = False
+        self.orphans = OrphanDesk(run)
 
     def start(self, work: Work) -> bool:
         """Begins what a chunk needs; False when the quota lets no new order begin now."""
@@ -53,7 +50,8 @@ class OrderDesk:
         is_new = work.planned.step == "order" or work.was_ordered_anew
         if is_new or chunk is None or order is None or order.request_id is None:
             return self._start_new(work)
-        work.request_id = order.request_id
+        work.request_id, work.holder = order.request_id, holder_of(order)
+        work.notes = list(order.restrictions)
         work.order_began = run.tools.monotonic()
         if order.is_ended or work.planned.step == "fetch":
             work.counts = {
@@ -97,43 +95,27 @@ class OrderDesk:
         if run.alive or self._is_looking:
             return
         taken = run.slots.alive(run.tools.now())
+        if self.orphans.are_deaf_ends(taken):
+            self._stop_ordering(len(taken))
+            return
         if not self._said_quota:
             self._said_quota = True
             run.tell(
                 "quota", f"Waiting: {len(taken)} orders of yours are alive at the service, the limit of `runThreads`"
             )
         self._is_looking = True
-        for slot in taken:
-            if run.slots.is_ours(slot) and slot.order is not None:
-                self._look_at_orphan(slot)
+        self.orphans.look(taken)
         run.loop.later(run.pace.busy_retry, self._look_again)
 
     def _look_again(self) -> None:
         self._is_looking = False
 
-    def _look_at_orphan(self, slot: Slot) -> None:
-        """Frees the slot of an order of this folder that nothing of this run waits for, once it is over.
-
-        Asking for its files starts nothing, which asking `run` might; an order without a run id is cancelled,
-        because nobody wants it any more.
-        """
-        run = self._run
-        chunk = run.store.state.chunks.get(slot.chunk)
-        order = chunk.order if chunk and chunk.order and chunk.order.request_id == slot.order else None
-        run_ids = order.run_ids if order else ()
-        request_id = slot.order or 0
-
-        def ask() -> bool:
-            if not run_ids:
-                cancel_order(run.session, request_id)
-                return True
-            return _is_over(run.session, request_id, run_ids)
-
-        def answered(is_over: bool | OncsyncError) -> None:
-            if is_over is True or (isinstance(is_over, OncsyncError) and judge_download(is_over) == "forget"):
-                run.slots.free(slot.id, run.tools.now())
-
-        run.call("run", ask, answered)
+    def _stop_ordering(self, count: int) -> None:
+        """Ends the run: the orders that hold every slot are left to the next one; nothing here frees them before."""
+        orders = "1 order" if count == 1 else f"{count} orders"
+        message = f"No new order may be placed: the service cannot be asked about the {orders} that may be alive"
+        hint = "nothing is lost; run the same command again later: it takes them up"
+        self._run.closing = self._run.closing or StoppedError(message, hint=hint)
 
     # --- request -----------------------------------------------------------------------------------------------
 
@@ -153,6 +135,7 @@ class OrderDesk:
                 is_corrected=work.was_corrected,
                 host=socket.gethostname(),
                 user=current_user(),
+                entry="/".join(planned.wanted.entry.key),
             )
         )
         work.order_began = self._run.tools.monotonic()
@@ -179,7 +162,16 @@ class OrderDesk:
         run.succeeded(work)
         run.unconfirmed.pop(work.id, None)
         work.request_id, work.estimate = answer.dp_request_id, answer.estimated_processing_time
-        run.store.record(Ordered(at=now, chunk=work.id, request_id=answer.dp_request_id))
+        address = answer.query_url and answer.query_url[:LONGEST_ADDRESS]
+        run.store.record(
+            Ordered(
+                at=now,
+                chunk=work.id,
+                request_id=answer.dp_request_id,
+                query_url=address,
+                restrictions=restrictions_in(answer.messages),
+            )
+        )
         if work.slot is not None:
             run.slots.confirm(work.slot, answer.dp_request_id, now)
         run.note(work, answer.messages)
@@ -187,7 +179,8 @@ class OrderDesk:
         self._call_run(work)
 
     def _refused(self, work: Work, error: OncsyncError) -> None:
-        verdict = judge_request(error)
+        has_begun = work.planned.wanted.chunk.begin <= self._run.session.service_now()
+        verdict = judge_request(error, has_begun=has_begun)
         if verdict == "retry":
             self._run.retry(work, error, lambda: self._ask(work))
             return
@@ -211,7 +204,9 @@ class OrderDesk:
     def _call_run(self, work: Work) -> None:
         request_id, session = work.request_id, self._run.session
         assert request_id is not None
-        self._run.call("run", lambda: run_order(session, request_id), lambda answer: self._ran(work, answer))
+        self._run.call(
+            "run", lambda: run_order(session, request_id), lambda answer: self._ran(work, answer), work.holder
+        )
 
     def _ran(self, work: Work, answer: RunAnswer | OncsyncError) -> None:
         run = self._run
@@ -220,24 +215,29 @@ class OrderDesk:
             return
         run.succeeded(work)
         self._store_runs(work, answer)
-        phases = [run_phase(one.status, answer.is_finished) for one in answer.runs]
-        if "failed" in phases:
-            run.run_failed(work, "; ".join(one.status for one in answer.runs))
+        said = [(one.status, one.message or one.status) for one in answer.runs] or [answer.said]
+        phases = [run_phase(status, answer.is_finished) for status, _ in said]
+        if "working" in phases:  # as long as one run is alive, so is the order: it counts against the limit
+            self._poll_later(work)
+        elif "failed" in phases:
+            run.run_failed(work, "; ".join(dict.fromkeys(text for _, text in said)))
         elif "cancelled" in phases:
-            run.order_anew(work, "the order was cancelled at the service")
-        elif phases and all(phase == "complete" for phase in phases):
+            run.order_anew(work, CANCELLED)
+        elif not answer.runs:
+            self._poll_later(work)
+        elif all(run_phase(status or "complete", finished=False) == "complete" for status, _ in said):
             self._ended(work, answer)
         else:
-            self._poll_later(work)
+            self._try_files(work, answer)
 
     def _run_broke(self, work: Work, error: OncsyncError) -> None:
         verdict = judge_poll(error)
-        if verdict == "retry" and self._is_too_old(work):
+        if verdict == "forget":
+            self._run.order_anew(work, explain(error))
+        elif self._is_too_old(work) and not isinstance(error, ForbiddenError):
             self._give_up(work)
         elif verdict == "retry":
             self._run.retry(work, error, lambda: self._call_run(work), for_ever=True)
-        elif verdict == "forget":
-            self._run.order_anew(work, explain(error))
         else:
             self._run.finish(work, verdict, explain(error), error)
 
@@ -269,8 +269,21 @@ class OrderDesk:
         self._run.forget(work, "given up")
         self._run.finish(work, "failed-retryable", f"not ready after {hours:.0f} h, given up")
 
+    def _try_files(self, work: Work, answer: RunAnswer) -> None:
+        """After a 200 with a state that nobody knows: tries the download, and asks again when there is no file.
+
+        The order may still be alive, so its slot stays taken and nothing is the last word (open question 14).
+        """
+        if self._is_too_old(work):
+            self._give_up(work)
+            return
+        work.counts = {one.dp_run_id: _announced(one.file_count) or None for one in answer.runs}
+        work.ends_to_trust = ENDS_TO_TRUST_IN_DOUBT
+        work.if_no_file = lambda: self._poll_later(work)
+        self._files.begin(work)
+
     def _ended(self, work: Work, answer: RunAnswer) -> None:
-        run = self._run
+        run, work.if_no_file = self._run, None
         work.counts = {one.dp_run_id: _announced(one.file_count) for one in answer.runs}
         counts = tuple(work.counts.values())
         run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
@@ -279,37 +292,6 @@ class OrderDesk:
         files = "an unknown number of files" if total is None else "1 file" if total == 1 else f"{total} files"
         run.tell("complete", f"made at the service, {files}", work)
         self._files.begin(work)
-
-
-def _is_over(session: Session, request_id: int, run_ids: tuple[int, ...]) -> bool:
-    """Whether an order is over: none of its files is to come, and `status` does not say OPEN (onc-api.md 3.4).
-
-    Where the files may not be read, `status` alone can tell.
-    """
-    try:
-        is_made = _are_files_made(session, run_ids)
-    except ForbiddenError:
-        return _phase(session, request_id) == "over"
-    return is_made and _phase(session, request_id) != "open"
-
-
-def _are_files_made(session: Session, run_ids: tuple[int, ...]) -> bool:
-    """Whether no run of an order answers that its first file is still to come."""
-    for run_id in run_ids:
-        answer = open_file(session, run_id, 1)
-        if isinstance(answer, ArrivingFile):
-            answer.close()
-        if isinstance(answer, NotReady):
-            return False
-    return True
-
-
-def _phase(session: Session, request_id: int) -> OrderPhase:
-    """Gives how far an order is, as far as the service says it."""
-    try:
-        return order_phase(order_status(session, request_id))
-    except ServiceError:
-        return "unknown"
 
 
 def _announced(count: int | None) -> int | None:

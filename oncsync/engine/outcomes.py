@@ -26,33 +26,38 @@ Verdict: TypeAlias = Literal["retry", "forget"] | Outcome
 """`retry`: the same call may work later; `forget`: the service does not know the order (any more)."""
 
 
-def judge_request(error: OncsyncError) -> Verdict:
+def judge_request(error: OncsyncError, *, has_begun: bool = False) -> Verdict:
     """Says what an error of `request` means. Only the service's own word is "no data" (open question 10).
 
     What neither the contract nor a person's mistake explains is a fault: kept, told, and tried again by the next sync.
+    So is "in the future" of a span that `has_begun` by the service's own clock.
     """
     if isinstance(error, FaultError | UnreachableError):
         return "retry"
     if isinstance(error, RefusedError):
-        was_elsewhere = error.code == UNKNOWN_CODE and NOT_THEN_TEXT in (error.text or "").casefold()
-        if error.code in (NO_DATA_CODE, FUTURE_CODE) or was_elsewhere:
+        if error.status == BAD_REQUEST and _says_no_data(error, has_begun):
             return "empty"
         return "refused" if error.code in REFUSALS else "failed-retryable"
     return "refused" if isinstance(error, ForbiddenError) else "failed-retryable"
+
+
+def _says_no_data(error: RefusedError, has_begun: bool) -> bool:
+    if error.code == UNKNOWN_CODE:
+        return all(NOT_THEN_TEXT in text for text in (error.text or "").casefold().split("; "))
+    return error.code == NO_DATA_CODE or (error.code == FUTURE_CODE and not has_begun)
 
 
 def judge_poll(error: OncsyncError) -> Verdict:
     """Says what an error of `run` means. Only an unknown id ends an order; anything else leaves it where it is."""
     if isinstance(error, FaultError | UnreachableError):
         return "retry"
-    is_unknown = isinstance(error, RefusedError) and (error.code == UNKNOWN_CODE or error.status == GONE)
-    return "forget" if is_unknown else "failed-retryable"
+    if not isinstance(error, RefusedError) or "token" in (error.parameter or ""):
+        return "failed-retryable"
+    return "forget" if error.code == UNKNOWN_CODE or error.status == GONE else "failed-retryable"
 
 
 def judge_download(error: OncsyncError) -> Verdict:
-    """Says what an error of `download` means. A 400 without a code is what a cancelled run gives (onc-api.md 3.3)."""
-    if isinstance(error, RefusedError) and error.code is None and error.status == BAD_REQUEST:
-        return "forget"
+    """Says what an error of `download` means; what a cancelled run gives is an answer of its own, no error."""
     return "refused" if isinstance(error, ForbiddenError) else judge_poll(error)
 
 

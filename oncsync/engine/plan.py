@@ -14,6 +14,7 @@ import msgspec
 
 from oncsync.engine.outcomes import FUTURE_CODE
 from oncsync.engine.placement import WantedChunk, wanted_chunks
+from oncsync.engine.remarks import describe_lacking, describe_overlaps
 from oncsync.lockfile import Lock, LockEntry
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, ChunkState, State
 from oncsync.timespan import LAST_INSTANT, Duration, Span, is_tiled, merge_spans, parse_duration
@@ -55,6 +56,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     chunks: tuple[PlannedChunk, ...]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What whoever reviews the plan should look at; no cause for alarm."""
 
     @property
     def work(self) -> tuple[PlannedChunk, ...]:
@@ -66,6 +69,10 @@ class Plan(msgspec.Struct, frozen=True):
     def counts(self) -> Counter[str]:
         """How many chunks need each step."""
         return Counter(one.step for one in self.chunks)
+
+    def of_chunks(self, ids: Collection[str]) -> Plan:
+        """Gives the plan for some chunks alone."""
+        return Plan(tuple(one for one in self.chunks if one.id in ids), self.warnings, self.notes)
 
 
 def make_plan(
@@ -96,7 +103,9 @@ def make_plan(
         planned.append(decided)
     if planned and all(one.wanted.chunk.begin >= now for one in planned):
         warnings.append(f"Everything begins in the future; this machine's clock says {now:%Y-%m-%d %H:%M} UTC")
-    return Plan(tuple(planned), tuple(warnings))
+    ordered = [one for one in planned if one.step == "order"]
+    warnings += describe_overlaps([one.wanted for one in planned], [one.id for one in ordered])
+    return Plan(tuple(planned), tuple(warnings), tuple(describe_lacking(one.wanted for one in ordered)))
 
 
 def entry_terms(entry: LockEntry, terms: Terms) -> Terms:
@@ -155,6 +164,13 @@ def _decide(
     if chunk.outcome not in FINAL_OUTCOMES:
         return step("order", f"tried again: {chunk.reason}" if chunk.reason else "not finished")
     return _decide_held(step, chunk, span, lacks_files, now, terms)
+
+
+def has_live_order(chunk: ChunkState) -> bool:
+    """Whether the service may be at work on an order of a chunk, as far as its state says."""
+    order = chunk.order
+    is_placed = order is not None and order.request_id is not None and not order.is_ended
+    return is_placed and chunk.outcome not in PERMANENT_OUTCOMES and _is_unfinished(chunk)
 
 
 def _is_unfinished(chunk: ChunkState) -> bool:

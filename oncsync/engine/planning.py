@@ -7,16 +7,16 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import platformdirs
 
 from oncsync.api import Session
+from oncsync.engine.claims import entry_digests, judge_claims
 from oncsync.engine.conductor import Conductor, plan_work
 from oncsync.engine.eventlog import EventLog, Watchers
 from oncsync.engine.files import Shelves, check_writable
 from oncsync.engine.folder import OWN_FOLDER, FolderLock, missing_files, prepare_folder
 from oncsync.engine.plan import Plan, Terms, make_plan
 from oncsync.engine.run import Limits, Run, Tools
-from oncsync.engine.slots import SlotBook
+from oncsync.engine.slots import SlotBook, slots_folder
 from oncsync.engine.watch import Counts, Notice, Watcher
 from oncsync.errors import InputError, StoppedError
 from oncsync.lockfile import Lock
@@ -38,6 +38,8 @@ class FolderJob(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     retry_failed: bool = False
     only: tuple[str, ...] = ()
+    chunks: frozenset[str] | None = None
+    """The chunks to work on; None for all of the plan."""
     take_over: bool = False
     lock_patience: float = 0.0
 
@@ -89,6 +91,7 @@ def sync_folder(
         try:
             shelves.recover()
             plan = plan_folder(job.lock, store.state, job.folder, tools.now(), job.terms, job.retry_failed, job.only)
+            plan = plan if job.chunks is None else plan.of_chunks(job.chunks)
             on_plan(plan)
             result = _carry_out(job, plan, store, shelves, connect, watcher, tools)
             if store.recorded:
@@ -120,22 +123,40 @@ def _carry_out(
     counts = Counts()
     wanted = [planned.wanted for planned in plan.chunks]
     if not plan.work:
+        if store.state.manifest and store.state.entries != entry_digests(job.lock):
+            _start(job, store, tools)
         return FolderResult(plan, counts, shelves.settle(wanted, warn))
     check_writable(job.folder)
     state = store.state
-    if (state.manifest, state.server, state.settings) != (job.manifest_name, job.server, job.settings):
-        store.record(Started(at=tools.now(), manifest=job.manifest_name, server=job.server, settings=job.settings))
+    _start(job, store, tools)
     session = connect()
-    slots_folder = Path(platformdirs.user_state_dir("oncsync", appauthor=False)) / "slots"
     log = EventLog(job.folder / OWN_FOLDER / "oncsync.log", redact=session.redact, now=tools.now)
     try:
-        slots = SlotBook(slots_folder, session.base_url, job.folder, warn=warn)
+        slots = SlotBook(slots_folder(), session.base_url, job.folder, warn=warn)
         works = plan_work(plan, state, job.terms)
         run = Run(works, store, session, shelves, slots, job.limits, Watchers(log, watcher), tools)
         stopped = Conductor(run).work()
     finally:
         log.close()
     return FolderResult(plan, run.counts, shelves.settle(wanted, warn), stopped)
+
+
+def _start(job: FolderJob, store: StateStore, tools: Tools) -> None:
+    """Records for whom and for what this sync is, unless the state says so already."""
+    state, claims = store.state, judge_claims(job.lock, store.state, tools.now())
+    event = Started(
+        at=tools.now(),
+        manifest=job.manifest_name,
+        server=job.server,
+        settings=job.settings,
+        entries=claims.entries,
+        released=claims.released,
+        claimed=claims.claimed,
+    )
+    known = (state.manifest, state.server, state.settings, state.entries, state.released)
+    said = (event.manifest, event.server, event.settings, event.entries, event.released)
+    if known != said or event.claimed:
+        store.record(event)
 
 
 def check_owner(state: State, folder: Path, manifest_name: str, server: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import random
 import threading
 import time
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 import msgspec
 
 from oncsync.api import Session
+from oncsync.engine.access import Holder, ask_about_order
 from oncsync.engine.files import Shelves
 from oncsync.engine.loop import Loop
 from oncsync.engine.outcomes import explain
@@ -21,13 +23,17 @@ from oncsync.engine.transfers import Job
 from oncsync.engine.watch import Counts, Level, Notice, Watcher
 from oncsync.engine.work import Work
 from oncsync.errors import FaultError, OncsyncError, StoppedError, UnreachableError
-from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, Finished, Forgotten, Outcome, StateStore
+from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, Finished, Forgotten, Outcome, StateStore, restrictions_in
 from oncsync.timespan import UTC
 
 MOST_FAILED_RUNS = 3
 """After so many orders that the service could not make, a chunk is not ordered again by itself."""
 OUTAGES = (502, 503, 504)
-"""Statuses that speak of the whole service, not of one question."""
+"""Statuses that speak of the whole service, not of one question.
+
+So do a redirect elsewhere, and a page with status 404: a 404 of the service itself is no fault.
+"""
+PAGE_NOT_FOUND = 404
 ENDS_THE_RUN = (4, 8, 70)
 """Exit codes of errors that are never about one chunk: the token, this machine's folder, a bug of ours."""
 
@@ -69,9 +75,12 @@ class Run:
     ) -> None:
         self.store, self.session, self.shelves, self.slots = store, session, shelves, slots
         self.limits, self.tools, self.pace = limits, tools, tools.pace
+        session.set_waits(self.pace.first_retry, self.pace.longest_retry)
         self.loop = Loop({"run": limits.run_threads, "download": limits.download_threads}, tools.monotonic)
         self.waiting: deque[Work] = deque(works)
         """Chunks that have not begun."""
+        self.planned = frozenset(work.id for work in self.waiting)
+        """The ids of all chunks of this run."""
         self.queue: deque[tuple[Work, Job]] = deque()
         """Files that may be asked for."""
         self.alive: set[str] = set()
@@ -86,15 +95,23 @@ class Run:
         self.counts = Counts(total=len(self.waiting))
         self._watcher = watcher
         self._successes = 0
+        self._failures = 0
+        self._retries: list[float] = []
+        """When the next tries are due, while nothing works."""
 
     # --- Calls -------------------------------------------------------------------------------------------------
 
-    def call(self, pool: str, call: Callable[[], object], react: Callable[..., None]) -> None:
-        """Hands a call to a pool; errors of ours come back as answers, those that are about no chunk end the run."""
+    def call(
+        self, pool: str, call: Callable[[], object], react: Callable[..., None], holder: Holder | None = None
+    ) -> None:
+        """Hands a call to a pool; errors of ours come back as answers, those that are about no chunk end the run.
+
+        `holder` placed the order that the call is about, when that was not this run.
+        """
 
         def guarded() -> object:
             try:
-                return call()
+                return call() if holder is None else ask_about_order(self.session, holder, call)
             except OncsyncError as error:
                 return error
 
@@ -118,37 +135,66 @@ class Run:
     def succeeded(self, work: Work) -> None:
         """Notes that the service answered."""
         self._successes += 1
+        self._failures = 0
         work.tries = 0
 
     def retry(self, work: Work, error: OncsyncError, action: Callable[[], None], *, for_ever: bool = False) -> None:
         """Does something again after a growing wait; gives the chunk up for this run after the last try.
 
-        `for_ever` is for an order that may be running: it is asked about until it is too old, for it holds a slot.
+        `for_ever` is for an order that may be running: it is asked about until it is too old, for it holds a slot, or
+        until nothing else works either.
         """
         work.tries += 1
         if self.is_service_down(work, error, work.tries):
             return
-        if work.tries >= self.pace.attempts and not for_ever:
+        if self._is_stuck(work, work.tries) or (work.tries >= self.pace.attempts and not for_ever):
             self.finish(work, "failed-retryable", explain(error), error)
             return
         self.tell("retry", f"{error.message}; trying again", work)
-        self.later(retry_wait(self.pace, work.tries, getattr(error, "retry_after", None), self.tools.jitter()), action)
+        asked: float | None = getattr(error, "retry_after", None)
+        wait = retry_wait(self.pace, work.tries, asked, self.tools.jitter())
+        # Who was turned away lets the others ask first when a pause of everybody ends: one bad order starves nobody.
+        self.later(self.spaced(wait if asked is not None else wait + self.session.pause_left), action)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether nothing new is to begin: calls fail one after the other, and the next tries will tell more."""
+        return self._failures >= self.pace.attempts and not self.loop.is_idle
+
+    def spaced(self, wait: float) -> float:
+        """Gives the wait before another try, longer when others are to be made first.
+
+        While nothing works, tries of however many threads follow each other, none within `first_retry` of another (F7).
+        """
+        now, gap = self.tools.monotonic(), self.pace.first_retry
+        self._failures += 1
+        self._retries = [other for other in self._retries if other > now - gap] if self._failures > 1 else []
+        moment = now + wait
+        for other in self._retries:
+            if abs(other - moment) < gap:
+                moment = other + gap
+        bisect.insort(self._retries, moment)
+        return moment - now
 
     def is_service_down(self, work: Work, error: OncsyncError, tries: int) -> bool:
-        """Ends the run when the last of a call's tries failed and nothing has worked since the first (exit 5)."""
-        if tries == 1:
-            work.successes_at_failure = self._successes
-        if tries < self.pace.attempts or self._successes != work.successes_at_failure:
+        """Ends the run when a call is stuck because the service as a whole cannot be used (exit 5)."""
+        if not self._is_stuck(work, tries):
             return False
-        status = getattr(error, "status", None)
-        is_outage = status in OUTAGES or (
-            isinstance(error, FaultError) and (status or 0) >= 500 and not self._successes
-        )
+        status: int = getattr(error, "status", None) or 0
+        is_fault = isinstance(error, FaultError)
+        is_outage = status in OUTAGES or (is_fault and status >= 500 and not self._successes)
+        is_outage = is_outage or (is_fault and (300 <= status < 400 or status == PAGE_NOT_FOUND))
         if not (isinstance(error, UnreachableError) or is_outage):
             return False
         hint = "nothing is lost; run the same command again later"
-        self.end(UnreachableError(f"The service cannot be used now: {error.message}", hint=hint, status=status))
+        self.end(UnreachableError(f"The service cannot be used now: {error.message}", hint=hint, status=status or None))
         return True
+
+    def _is_stuck(self, work: Work, tries: int) -> bool:
+        """Whether so many tries of a call failed in a row, now or once more, and nothing worked meanwhile."""
+        if (tries - 1) % self.pace.attempts == 0:
+            work.successes_at_failure = self._successes
+        return tries % self.pace.attempts == 0 and self._successes == work.successes_at_failure
 
     # --- How a chunk ends --------------------------------------------------------------------------------------
 
@@ -167,16 +213,20 @@ class Run:
         self.store.record(
             Finished(at=now, chunk=work.id, outcome=outcome, reason=reason, status=status, code=code, notes=notes)
         )
-        self._count(work, outcome)
+        restrictions = restrictions_in(notes)
+        self._count(work, outcome, is_restricted=bool(restrictions))
         if outcome == "done":
             self.shelves.replace_held(work.id, work.held_before)
         again = " (not tried again without `--retry-failed`)" if outcome in PERMANENT_OUTCOMES else ""
         level: Level = "info" if outcome in FINAL_OUTCOMES else "error"
+        if outcome == "done" and restrictions:
+            reason = f"data may be missing: {'; '.join(restrictions)}"
         self.tell(outcome, f"{outcome}: {reason}{again}" if reason else outcome, work, level=level)
 
-    def _count(self, work: Work, outcome: Outcome) -> None:
+    def _count(self, work: Work, outcome: Outcome, *, is_restricted: bool) -> None:
         if outcome == "done":
             self.counts.done += 1
+            self.counts.restricted += is_restricted
         elif outcome == "empty":
             self.counts.empty += 1
         else:
@@ -241,7 +291,7 @@ class Run:
         """Keeps what the service said besides, and tells it: restrictions one by one, the rest at once."""
         listed = list(messages)
         work.notes.extend(listed)
-        restrictions = [message for message in listed if "restrict" in message.casefold()]
+        restrictions = restrictions_in(listed)
         rest = [message for message in listed if message not in restrictions]
         for text in (*restrictions, "; ".join(rest)):
             if text:

@@ -47,6 +47,27 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     order: int | None = None
 
 
+def slots_folder() -> Path:
+    """Gives the place of the records in the user's state directory."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("oncsync", appauthor=False)) / "slots"
+
+
+def records_path(directory: Path, server: str) -> Path:
+    """Gives where the records of one server lie."""
+    return directory / f"{hashlib.sha256(server.encode()).hexdigest()[:16]}.json"
+
+
+def read_slots(directory: Path, server: str, now: datetime) -> list[Slot]:
+    """Gives the slots of one server that have not expired, as they stand there; changes nothing, waits for nobody."""
+    try:
+        slots = msgspec.json.decode(records_path(directory, server).read_bytes(), type=list[Slot])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return []
+    return [slot for slot in slots if slot.expires > now]
+
+
 class SlotBook:
     """The slots of one server. Every call reads, changes and writes the records under a lock.
 
@@ -56,13 +77,18 @@ class SlotBook:
     def __init__(
         self, directory: Path, server: str, folder: Path, *, warn: Callable[[str], None] = lambda text: None
     ) -> None:
-        self._path = directory / f"{hashlib.sha256(server.encode()).hexdigest()[:16]}.json"
+        self._path = records_path(directory, server)
         self._folder = str(folder).encode("utf-8", "backslashreplace").decode()
         self._warn = warn
         self._host = socket.gethostname()
         self._own: list[Slot] = []
         """The slots taken here, which count alone where the directory cannot be shared."""
         self._is_shared = True
+
+    @property
+    def path(self) -> Path:
+        """Where the records of this server lie."""
+        return self._path
 
     def is_ours(self, slot: Slot) -> bool:
         """Whether an order was placed for this folder."""

@@ -48,7 +48,21 @@ class Stopped(msgspec.Struct, frozen=True):
     """A transfer that was told to stop."""
 
 
+class Present(msgspec.Struct, frozen=True):
+    """A file is there; nothing of it was taken."""
+
+
+Looked: TypeAlias = Present | NotReady | EndOfFiles | NoData | Expired | FailedRun
 Answer: TypeAlias = Fetched | NotReady | EndOfFiles | NoData | Expired | FailedRun | Broken | Stopped
+
+
+def look_at_first(session: Session, run_id: int) -> Looked:
+    """Asks for the first file of a run and takes nothing of it; raises what `open_file` raises."""
+    answer = open_file(session, run_id, 1)
+    if not isinstance(answer, ArrivingFile):
+        return answer
+    answer.close()
+    return Present()
 
 
 def fetch(session: Session, job: Job, partial_folder: Path, stop: threading.Event) -> Answer:

@@ -25,6 +25,8 @@ class Counts(msgspec.Struct, kw_only=True):
     total: int = 0
     done: int = 0
     empty: int = 0
+    restricted: int = 0
+    """Of those done: chunks that may lack data, because the service spoke of restrictions."""
     failed: int = 0
     alive: int = 0
     waiting: int = 0
@@ -47,6 +49,29 @@ class Watcher(Protocol):
 
     def progress(self, counts: Counts) -> None:
         """Takes the counts after each change."""
+
+
+class Overhearing:
+    """A watcher that passes everything on and keeps what the service said besides its answers, each once."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._heard: dict[str, None] = {}
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """What the service said, in order."""
+        return tuple(self._heard)
+
+    def notice(self, notice: Notice) -> None:
+        """Passes an event on."""
+        if notice.event == "message":
+            self._heard[notice.text] = None
+        self._watcher.notice(notice)
+
+    def progress(self, counts: Counts) -> None:
+        """Passes the counts on."""
+        self._watcher.progress(counts)
 
 
 class Silent:

@@ -18,11 +18,13 @@ from oncsync.state.records import (
     Ordered,
     Ordering,
     Outcome,
+    Pruned,
     Running,
     Started,
     State,
     Synced,
     apply_event,
+    restrictions_in,
 )
 from oncsync.state.store import StateStore, parse_state, render_state
 
@@ -44,6 +46,7 @@ __all__ = [
     "Ordered",
     "Ordering",
     "Outcome",
+    "Pruned",
     "Running",
     "Started",
     "State",
@@ -52,4 +55,5 @@ __all__ = [
     "apply_event",
     "parse_state",
     "render_state",
+    "restrictions_in",
 ]

@@ -6,6 +6,7 @@ Every record carries only what a later run needs: to re-attach an order, to find
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -19,6 +20,11 @@ FINAL_OUTCOMES = ("done", "empty")
 PERMANENT_OUTCOMES = ("failed-permanent", "refused")
 
 META = "meta"
+
+
+def restrictions_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """Gives those of the service's remarks that speak of restrictions: data may be missing (open question 46)."""
+    return tuple(text for text in texts if "restrict" in text.casefold())
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -75,6 +81,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     """The service's work on it was seen to be over: it counts against no limit any more."""
     host: str = ""
     user: str = ""
+    query_url: str | None = None
+    """What the service says it was asked, defaults that it filled in included, without the token (open question 51)."""
+    restrictions: tuple[str, ...] = ()
+    """What the service said of data that it leaves out (open question 46)."""
 
 
 class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -105,6 +115,8 @@ class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """How many orders in a row the service could not make, or made and lost."""
     corrected: dict[str, str] | None = None
     """The options the service accepted in place of those asked for, which the next order starts from."""
+    entry: str = ""
+    """The entry of the lock that it was ordered for: `download/NAME` or `row/NAME`."""
     notes: tuple[str, ...] = ()
 
 
@@ -117,6 +129,10 @@ class State(msgspec.Struct, kw_only=True, rename="camel"):
     server: str = ""
     settings: dict[str, str | int | float | bool | None] = {}
     synced_at: datetime | None = None
+    entries: dict[str, str] = {}
+    """The entries of the lock of the last sync, with their digests."""
+    released: tuple[str, ...] = ()
+    """Chunks that people no longer want: their entry changed or went, and the lock names them no more."""
     chunks: dict[str, ChunkState] = {}
 
 
@@ -133,6 +149,10 @@ class Started(_Event, frozen=True, tag="started"):
     manifest: str
     server: str
     settings: dict[str, str | int | float | bool | None] = {}
+    entries: dict[str, str] = {}
+    released: tuple[str, ...] = ()
+    claimed: dict[str, str] = {}
+    """Chunks that another entry wants now, by id."""
 
 
 class Ordering(_Event, frozen=True, kw_only=True, tag="ordering"):
@@ -148,6 +168,7 @@ class Ordering(_Event, frozen=True, kw_only=True, tag="ordering"):
     """The options differ from those asked for, because the service refused them."""
     host: str = ""
     user: str = ""
+    entry: str = ""
 
 
 class Ordered(_Event, frozen=True, kw_only=True, tag="ordered"):
@@ -155,6 +176,8 @@ class Ordered(_Event, frozen=True, kw_only=True, tag="ordered"):
 
     chunk: str
     request_id: int
+    query_url: str | None = None
+    restrictions: tuple[str, ...] = ()
 
 
 class Running(_Event, frozen=True, kw_only=True, tag="running"):
@@ -216,24 +239,50 @@ class Moved(_Event, frozen=True, kw_only=True, tag="moved"):
     path: str
 
 
+class Pruned(_Event, frozen=True, kw_only=True, tag="pruned"):
+    """The files of a chunk that the lock does not name are out of the folder; of the chunk only a live order stays."""
+
+    chunk: str
+
+
 class Synced(_Event, frozen=True, kw_only=True, tag="synced"):
     """A sync came to its end."""
 
 
 ChunkEvent: TypeAlias = Ordered | Running | Ended | Arrived | Finished | Cleared | Forgotten | Moved
-Event: TypeAlias = Started | Ordering | ChunkEvent | Synced
+Event: TypeAlias = Started | Ordering | ChunkEvent | Pruned | Synced
 
 
 def apply_event(state: State, event: Event) -> None:
     """Changes the state by one event. Events of a chunk that the state does not know are passed over."""
     if isinstance(event, Started):
-        state.manifest, state.server, state.settings = event.manifest, event.server, dict(event.settings)
+        _start(state, event)
     elif isinstance(event, Synced):
         state.synced_at = event.at
     elif isinstance(event, Ordering):
         state.chunks[event.chunk] = _ordering(state.chunks.get(event.chunk), event)
+    elif isinstance(event, Pruned):
+        _prune(state, event.chunk)
     elif event.chunk in state.chunks:
         state.chunks[event.chunk] = _changed(state.chunks[event.chunk], event)
+
+
+def _start(state: State, event: Started) -> None:
+    state.manifest, state.server, state.settings = event.manifest, event.server, dict(event.settings)
+    state.entries, state.released = dict(event.entries), event.released
+    for key, entry in event.claimed.items():
+        if key in state.chunks:
+            state.chunks[key] = msgspec.structs.replace(state.chunks[key], entry=entry)
+
+
+def _prune(state: State, key: str) -> None:
+    chunk = state.chunks.pop(key, None)
+    if chunk is None or chunk.order is None:
+        return
+    if not chunk.order.is_ended and chunk.asked_at != chunk.order.at:
+        state.chunks[key] = ChunkState(
+            product=chunk.product, begin=chunk.begin, end=chunk.end, order=chunk.order, entry=chunk.entry
+        )
 
 
 def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
@@ -242,7 +291,13 @@ def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
         chunk = ChunkState(product=event.product, begin=event.begin, end=event.end)
     corrected = event.options if event.is_corrected else chunk.corrected
     return msgspec.structs.replace(
-        chunk, order=order, files=_known_files(chunk), arriving=(), corrected=corrected, notes=()
+        chunk,
+        order=order,
+        files=_known_files(chunk),
+        arriving=(),
+        corrected=corrected,
+        entry=event.entry or chunk.entry,
+        notes=(),
     )
 
 
@@ -273,7 +328,10 @@ def _changed(chunk: ChunkState, event: ChunkEvent) -> ChunkState:
     if chunk.order is None:
         return chunk
     if isinstance(event, Ordered):
-        return replace(chunk, order=replace(chunk.order, request_id=event.request_id))
+        order = replace(
+            chunk.order, request_id=event.request_id, query_url=event.query_url, restrictions=event.restrictions
+        )
+        return replace(chunk, order=order)
     if isinstance(event, Running):
         return replace(chunk, order=replace(chunk.order, run_ids=event.run_ids))
     order = replace(chunk.order, run_ids=event.run_ids, counts=event.counts, is_ended=True)
@@ -299,7 +357,10 @@ def _finished(chunk: ChunkState, event: Finished) -> ChunkState:
 
 
 def _with_arrived_files(chunk: ChunkState) -> ChunkState:
-    """Gives the chunk once an order is done: it holds the order's files; a file fetched again replaces only itself."""
+    """Gives the chunk once an order is done: it holds the order's files; a file fetched again replaces only itself.
+
+    Of files with one name and the same bytes it holds the first (open questions 17 and 19).
+    """
     runs = set(chunk.order.run_ids) if chunk.order else set()
     arrived = {file.key for file in chunk.arriving}
     kept = [file for file in chunk.files if file.run_id in runs and file.key not in arrived]
@@ -307,7 +368,12 @@ def _with_arrived_files(chunk: ChunkState) -> ChunkState:
     files = sorted(
         (*kept, *chunk.arriving), key=lambda file: (file.run_id, file.index == META, len(file.index), file.index)
     )
-    return msgspec.structs.replace(chunk, files=tuple(files) or (), arriving=(), superseded=(*chunk.superseded, *gone))
+    firsts: dict[tuple[str | int, ...], FileRecord] = {}
+    for file in files:
+        firsts.setdefault((file.name, file.sha256, file.index == META) if file.name else file.key, file)
+    held = tuple(firsts.values())
+    again = tuple(file for file in files if file not in held)
+    return msgspec.structs.replace(chunk, files=held or (), arriving=(), superseded=(*chunk.superseded, *gone, *again))
 
 
 def _moved(chunk: ChunkState, event: Moved) -> ChunkState:

@@ -42,7 +42,8 @@ ERRORS: list[tuple[OncsyncError, str, str, str]] = [
     (refused(23, "start after end"), "refused", "failed-retryable", "failed-retryable"),
     (refused(96, "No file could be found."), "failed-retryable", "failed-retryable", "failed-retryable"),
     (refused(130, NOT_THEN), "failed-retryable", "failed-retryable", "failed-retryable"),
-    (refused(None, "cancelled"), "failed-retryable", "failed-retryable", "forget"),
+    (refused(127, "Invalid parameter value", "token"), "refused", "failed-retryable", "failed-retryable"),
+    (refused(None, "several errors"), "failed-retryable", "failed-retryable", "failed-retryable"),
     (RefusedError("gone", status=410), "failed-retryable", "forget", "forget"),
     (ForbiddenError("restricted", status=403), "refused", "failed-retryable", "refused"),
     (NotFoundError("nothing here", status=404), "failed-retryable", "failed-retryable", "failed-retryable"),
@@ -67,7 +68,7 @@ def test_an_error_of_a_run_is_judged(error: OncsyncError, verdict: str) -> None:
 
 @pytest.mark.parametrize(("error", "verdict"), [(row[0], row[3]) for row in ERRORS], ids=str)
 def test_an_error_of_a_download_is_judged(error: OncsyncError, verdict: str) -> None:
-    """Open questions 13, 21 and 46: a 400 without a code is a cancelled run, 403 is that chunk's own."""
+    """Open questions 21, 46 and 49: only an unknown id ends an order, 403 is that chunk's own."""
     assert judge_download(error) == verdict
 
 

@@ -89,7 +89,7 @@ def test_a_file_that_arrives_twice_is_one_file() -> None:
 
 def test_held_files_stand_by_run_and_number_with_the_metadata_last() -> None:
     """Rule 8: the order does not depend on which came first."""
-    files = [make_file("x", index=index) for index in ("meta", "10", "9", "1", "2")]
+    files = [make_file(f"x{index}", index=index) for index in ("meta", "10", "9", "1", "2")]
     held = state_after(*an_order(*files)).chunks[CHUNK].files
     assert [file.index for file in held] == ["1", "2", "9", "10", "meta"]
 
