@@ -1,10 +1,49 @@
-"""What every test shares: nothing of the machine's own settings reaches a test."""
+"""What every test shares: nothing of the machine's own settings reaches a test, and nobody is asked unless told so."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+from oncsync.errors import OncsyncError
+from tests.support.service import NamedService, name_service
+
+NAMED = pytest.StashKey[NamedService]()
+"""The service that a person named, and the token that the tests' own environment hides."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what makes tests ask a service that is not theirs."""
+    group = parser.getgroup("oncsync")
+    group.addoption("--live", action="store_true", help="Run the live tests, and only those, against a real service.")
+    group.addoption("--record-cassettes", action="store_true", help="Record the cassettes anew, in place of playing.")
+    group.addoption(
+        "--server",
+        metavar="NAME",
+        help="For both: production, qa, sandbox or an address [default: ONCSYNC_SERVER, else production for --live and "
+        "sandbox for --record-cassettes].",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Notes which service is meant; ends with one message when there is no token for it."""
+    for flag, default in (("--live", "production"), ("--record-cassettes", "sandbox")):
+        if config.getoption(flag):
+            try:
+                config.stash[NAMED] = name_service(flag, config.getoption("--server"), default, os.environ)
+            except OncsyncError as error:
+                raise pytest.UsageError(error.render()) from None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the live tests out unless they are asked for, and everything else when they are."""
+    is_live = bool(config.getoption("--live"))
+    left_out = [item for item in items if (item.get_closest_marker("live") is not None) != is_live]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(autouse=True)
