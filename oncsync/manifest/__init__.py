@@ -1,6 +1,6 @@
 """The manifest: load, validate, edit with comments kept."""
 
-from oncsync.manifest.edit import append_requests, format_manifest, replace_requests, write_manifest
+from oncsync.manifest.edit import format_manifest, write_manifest
 from oncsync.manifest.load import find_manifest, load_manifest, local_path, lock_path
 from oncsync.manifest.mapping import download_mapping, manifest_mapping, request_mapping, settings_mapping
 from oncsync.manifest.meaning import effective_split, entry_digest
@@ -16,7 +16,6 @@ __all__ = [
     "Place",
     "Request",
     "Settings",
-    "append_requests",
     "download_mapping",
     "effective_split",
     "entry_digest",
@@ -27,7 +26,6 @@ __all__ = [
     "local_path",
     "lock_path",
     "manifest_mapping",
-    "replace_requests",
     "request_mapping",
     "settings_mapping",
     "starter_manifest",

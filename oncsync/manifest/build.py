@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from oncsync.manifest.events import events_path
 from oncsync.manifest.model import Download, Events, Near, Place, Request, Settings
 from oncsync.manifest.source import content_digest
 from oncsync.manifest.typed import Document, ValuePath
@@ -23,6 +24,7 @@ LIST_MEMBERS = {
 PATTERN_MEMBERS = {"match": "match", "notMatch": "not_match"}
 PLAIN_MEMBERS = {
     "name": "name",
+    "workbook": "workbook",
     "service": "service",
     "downloadMethod": "download_method",
     "download": "download",
@@ -78,8 +80,8 @@ def build_settings(settings: Mapping[str, Any]) -> Settings:
     return Settings(**members)
 
 
-def build_download(document: Document, index: int, folder: Path) -> Download:
-    """Gives one entry of `downloads:` as a record; `folder` is the manifest's, where its events file lies."""
+def build_download(document: Document, index: int, manifest_path: Path) -> Download:
+    """Gives one entry of `downloads:` as a record; its events file lies beside the manifest, or below its folder."""
     path = ("downloads", index)
     entry = document.value["downloads"][index]
     members: dict[str, Any] = {PLAIN_MEMBERS[key]: entry[key] for key in entry if key in PLAIN_MEMBERS}
@@ -96,9 +98,9 @@ def build_download(document: Document, index: int, folder: Path) -> Download:
         members["near"] = Near(lat=float(near["lat"]), lon=float(near["lon"]), radius_km=float(near["radiusKm"]))
     if "events" in entry:
         file = entry["events"]["file"]
-        members["events"] = Events(
-            file=file, padding=entry["events"].get("padding"), content=content_digest(folder / file)
-        )
+        found = events_path(manifest_path, file)
+        content = content_digest(found) if found is not None else None
+        members["events"] = Events(file=file, padding=entry["events"].get("padding"), content=content)
     if "options" in entry:
         members["options"] = _by_scope(entry["options"])
     return Download(**members, place=document.place(path), places=_places(document, path, entry))

@@ -162,6 +162,10 @@ class _Entry:
     def _name(self) -> str:
         return name_of(self._path, self._entry)
 
+    @property
+    def _lower_name(self) -> str:
+        return self._name[:1].lower() + self._name[1:]
+
     def _text(self, key: str) -> str | None:
         value = self._entry.get(key)
         return value if isinstance(value, str) and value else None
@@ -170,6 +174,10 @@ class _Entry:
         holders = [(self._path, self._entry)]
         if isinstance(self._entry.get("exclude"), dict):
             holders.append(((*self._path, "exclude"), self._entry["exclude"]))
+            if "propertyCode" in self._entry["exclude"] and "propertyCode" not in self._entry:
+                place = self._document.key_place((*self._path, "exclude", "propertyCode"))
+                message = f"`exclude` has a `propertyCode`, but {self._lower_name} names none to choose from"
+                self._mistakes.add(place, message, "name the properties that you want")
         for path, holder in holders:
             for key in (*FILTER_KEYS, "prefer"):
                 for place_path, text in _texts((*path, key), holder.get(key)):
@@ -198,6 +206,9 @@ class _Entry:
             if not self._is_request and "begin" not in self._entry and "events" not in self._entry:
                 schema = manifest_schema()["$defs"]["download"]
                 note_missing(self._path, self._entry, ["begin"], schema, self._document, self._mistakes)
+            elif end is not None and "events" in self._entry and "begin" not in self._entry:
+                message = f"{self._name} has events and an `end`, but no `begin`"
+                self._add("end", message, "write both, or neither")
             return
         sound = [self._is_time("begin", begin)]
         if end is not None:

@@ -11,12 +11,13 @@ from typing import Any
 from oncsync.errors import InputError, ProblemsError
 from oncsync.manifest.build import build_download, build_request, build_settings
 from oncsync.manifest.checks import check_document, check_settings
-from oncsync.manifest.mistakes import Mistakes, UnreadableError, did_you_mean, enumerate_words, shown
-from oncsync.manifest.model import SERVER_NAMES, Manifest, Place
+from oncsync.manifest.events import check_event_files
+from oncsync.manifest.mistakes import Mistakes, UnreadableError, shown
+from oncsync.manifest.model import Manifest, Place
 from oncsync.manifest.nodes import MapNode, Node, Scalar, read_nodes
-from oncsync.manifest.rows import read_rows, rows_file
-from oncsync.manifest.server import base_address, server_fault
-from oncsync.manifest.source import decode, read_limited, shown_path
+from oncsync.manifest.rows import read_rows
+from oncsync.manifest.server import checked_server
+from oncsync.manifest.source import decode, path_beside, read_limited, shown_path
 from oncsync.manifest.typed import Document, type_document
 from oncsync.manifest.validate import local_schema, manifest_schema, validate
 from oncsync.manifest.variables import Variables
@@ -32,15 +33,16 @@ def load_manifest(
     folder: str | None = None,
     environment: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
+    content: bytes | None = None,
 ) -> Manifest:
-    """Reads and checks the manifest at `path`.
+    """Reads and checks the manifest at `path`, or what it would be with other `content`.
 
     `folder` is the value of `--folder`, `overrides` are the values of `--set`, `environment` (the process's own by
     default) may hold `ONCSYNC_FOLDER` and `ONCSYNC_SERVER`. A folder in the manifest or in `oncsync.local.yaml` is
     relative to the manifest, one from the command line or the environment to the current folder.
     Raises `ProblemsError` with every mistake in document order, `InputError` when the file cannot be read.
     """
-    return _Loading(path, os.environ if environment is None else environment, overrides or {}).load(folder)
+    return _Loading(path, os.environ if environment is None else environment, overrides or {}).load(folder, content)
 
 
 def find_manifest(start: Path) -> Path:
@@ -77,8 +79,8 @@ class _Loading:
         self._files = [self._shown]
         self._title = f"The manifest `{self._shown}`"
 
-    def load(self, folder: str | None) -> Manifest:
-        root = self._read(self._path, self._shown)
+    def load(self, folder: str | None, content: bytes | None = None) -> Manifest:
+        root = self._read(self._path, self._shown, content)
         self._raise_any()
         top = Place(self._shown, 1, 1)
         if not isinstance(root, MapNode):
@@ -91,6 +93,7 @@ class _Loading:
         settings = {**_mapping(document.value.get("settings")), **_mapping(local.value.get("settings"))}
         self._read_rows(document, variables)
         check_document(document, settings, self._mistakes)
+        check_event_files(document, self._path, self._mistakes)
         check_settings(local, self._mistakes)
         variables.check_overrides(top)
         self._raise_any()
@@ -99,9 +102,9 @@ class _Loading:
     def _raise_any(self) -> None:
         self._mistakes.raise_any(self._title, self._files)
 
-    def _read(self, path: Path, name: str) -> Node | None:
+    def _read(self, path: Path, name: str, content: bytes | None = None) -> Node | None:
         try:
-            text = decode(read_limited(path, MAX_MANIFEST_BYTES, name), name)
+            text = decode(read_limited(path, MAX_MANIFEST_BYTES, name) if content is None else content, name)
         except UnreadableError as error:
             self._mistakes.add(error.place, error.message, error.hint)
             return None
@@ -152,7 +155,7 @@ class _Loading:
         if not isinstance(written, str) or not written:
             return
         place = document.place(("requests", "file"))
-        path = rows_file(self._path, written)
+        path = path_beside(self._path, written)
         if path is None:
             hint = "put the file beside the manifest, or in a folder below it"
             self._mistakes.add(place, f"{shown(written)} lies outside the manifest's folder", hint)
@@ -180,30 +183,22 @@ class _Loading:
         return Manifest(
             path=self._path,
             server=self._server(value.get("server", "production")),
-            folder=self._folder(folder, local_folder or value.get("folder", "data")),
+            folder=self._folder(folder, _own_folder(local_folder) or value.get("folder", "data")),
             vars=variables.values(),
             settings=build_settings(settings),
             downloads=tuple(
-                build_download(document, index, self._path.parent) for index in range(len(value.get("downloads", ())))
+                build_download(document, index, self._path) for index in range(len(value.get("downloads", ())))
             ),
             requests=tuple(build_request(document, index) for index in range(len(value.get("requests", ())))),
         )
 
     def _server(self, written: str) -> str:
-        server = self._environment.get("ONCSYNC_SERVER") or written
-        if "://" in server:
-            fault = server_fault(server)
-            if fault is not None:
-                raise InputError(f"{fault[0]} (from `ONCSYNC_SERVER`)", hint=fault[1])
-        elif server not in SERVER_NAMES:
-            hint = did_you_mean(server, SERVER_NAMES) or f"write {enumerate_words(SERVER_NAMES)}, or an address"
-            raise InputError(f"`ONCSYNC_SERVER` names no server: {shown(server)}", hint=hint)
-        return base_address(server)
+        return checked_server(self._environment.get("ONCSYNC_SERVER") or written, "`ONCSYNC_SERVER`")
 
     def _folder(self, argument: str | None, written: str) -> Path:
         outside = argument or self._environment.get("ONCSYNC_FOLDER")
         folder = outside or written
-        if os.name != "nt" and re.match(r"[A-Za-z]:[\\/]", folder):
+        if _is_foreign(folder):
             raise InputError(
                 f"The folder {shown(folder)} is a Windows path, and this is not Windows",
                 hint=f"write `folder:` in `{local_path(self._path).name}`, or set `ONCSYNC_FOLDER` or `--folder`",
@@ -213,6 +208,16 @@ class _Loading:
             return Path(os.path.normpath(base / Path(folder).expanduser()))
         except RuntimeError:
             raise InputError(f"The folder {shown(folder)} begins with the home of an unknown user") from None
+
+
+def _is_foreign(folder: str) -> bool:
+    """Whether a folder has a drive letter, or the name of a Windows server, where there are none."""
+    return os.name != "nt" and re.match(r"[A-Za-z]:[\\/]|\\\\|//[^/]", folder) is not None
+
+
+def _own_folder(local: str | None) -> str | None:
+    """Gives the folder of `oncsync.local.yaml`, None when it is meant for another system: an import leaves it so."""
+    return None if local is None or _is_foreign(local) else local
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -54,6 +54,7 @@ DOWNLOAD_ORDER = (
 )
 REQUEST_ORDER = (
     "name",
+    "workbook",
     "download",
     "locationCode",
     "deviceCategoryCode",

@@ -108,6 +108,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of `requests:`: an exact request, as a workbook row gives it."""
 
     name: str
+    workbook: str | None = None
+    """The file that `oncsync import` took it from; importing that file again replaces it."""
     download: bool = True
     location_code: str | None = None
     device_category_code: str | None = None

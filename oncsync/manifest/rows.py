@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oncsync.manifest.mapping import request_mapping
 from oncsync.manifest.mistakes import Mistakes, shown
 from oncsync.manifest.model import Place, Request
 from oncsync.manifest.nodes import MapNode, Node, Scalar
-from oncsync.manifest.typed import Document, Expand, type_node
+from oncsync.manifest.typed import Document, Expand, is_cell_text, type_node
 from oncsync.manifest.validate import RowValidator, note_secrets
 
 ROW_KEYS = (
@@ -33,13 +34,19 @@ ROW_KEYS = (
     "splitDateRange",
     "dayOfWeek",
     "metadata",
+    "workbook",
 )
 OPTIONS_HEADER = "data product options"
 _KEY_BY_HEADER = {key.lower(): key for key in ROW_KEYS} | {"dataproductoptions": "options"}
 _ALWAYS = ("name", "download", "begin", "end", "dataProductCode", "extension", "options")
-_OWN = "columns."
+OWN = "columns."
 """Begins the header of an own column that is called like a key."""
 _BETWEEN_OPTIONS = re.compile(r"[&;,\s]+(?=dpo_)")
+_OPTION_SIGNS = re.compile(r"[%&;=\x00-\x1f\x7f]|[, ](?=dpo_)")
+_OUTER_SIGNS = re.compile(r"^[ ,]+|[ ,]+$")
+_OPTION_ESCAPED = re.compile(r"%(?:25|26|3B|3D|20|2C|[01][0-9A-F]|7F)", re.IGNORECASE)
+_UNSEEN = re.compile("[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""What would break a line, or cannot stand in a text file."""
 
 
 def read_rows(text: str, file: str, expand: Expand, document: Document, mistakes: Mistakes) -> list[dict[str, Any]]:
@@ -89,7 +96,7 @@ class _RowReader:
     def _read_header(self, cells: list[str], line: int) -> list[str]:
         headers: list[str] = []
         for index, cell in enumerate(cells):
-            header = _key_of(cell) or cell.strip()
+            header = key_of(cell) or own_header(own_name(cell))
             place = Place(self._file, line, index + 1)
             if header in headers and header:
                 self._mistakes.add(place, f"The column {shown(cell)} stands here twice", "keep one of the two")
@@ -104,10 +111,10 @@ class _RowReader:
         for index, header in enumerate(self.headers or ()):
             place = Place(self._file, line, index + 1)
             text = cells[index] if index < len(cells) else ""
-            key = Scalar(header.removeprefix(_OWN), place)
+            key = Scalar(own_name(header), place)
             if header not in ROW_KEYS:
                 if header:
-                    columns[key.text] = (key, Scalar(text, place))
+                    columns[key.text] = (key, _own_scalar(text, place))
             elif header == "download":
                 entries[header] = (key, Scalar(text.strip() or "false", place))
             elif header == "options" and text.strip():
@@ -149,49 +156,59 @@ def split_options(text: str) -> list[tuple[str, str | None]]:
     pairs: list[tuple[str, str | None]] = []
     for piece in _BETWEEN_OPTIONS.split(text.strip(" &;,\t\r\n")):
         name, sign, value = piece.partition("=")
-        pairs.append((name.strip(), value.strip(" &;,\t\r\n") if sign else None))
+        pairs.append((name.strip(), unescape_option(value.strip(" &;,\t\r\n")) if sign else None))
     return pairs
 
 
 def join_options(options: Mapping[str, str]) -> str:
     """Gives `dpo_a=b&dpo_c=d`, the form of a workbook cell."""
-    return "&".join(f"{name}={value}" for name, value in options.items())
+    return "&".join(f"{name}={escape_option(value)}" for name, value in options.items())
+
+
+def escape_option(value: str) -> str:
+    """Gives an option's value in which nothing can be taken for what stands between options."""
+    text = _OPTION_SIGNS.sub(lambda sign: f"%{ord(sign[0]):02X}", value)
+    return _OUTER_SIGNS.sub(lambda signs: "".join(f"%{ord(sign):02X}" for sign in signs[0]), text)
+
+
+def unescape_option(text: str) -> str:
+    """Gives the value that `escape_option` wrote; any other percent sign stays."""
+    return _OPTION_ESCAPED.sub(lambda escape: chr(int(escape[0][1:], 16)), text)
 
 
 def format_rows(requests: Sequence[Request]) -> str:
     """Gives the CSV text of requests: a line each, only the columns that some request needs, then their own columns."""
     mappings = [request_mapping(request) for request in requests]
     keys = [key for key in ROW_KEYS if key in _ALWAYS or any(key in mapping for mapping in mappings)]
-    own = list(dict.fromkeys(name for request in requests for name in request.columns))
+    own = merge_orders([list(request.columns) for request in requests])
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*(OPTIONS_HEADER if key == "options" else key for key in keys), *map(_own_header, own)])
+    writer.writerow([*(OPTIONS_HEADER if key == "options" else key for key in keys), *map(own_header, own)])
     for mapping in mappings:
         mapping = {"download": True, **mapping}
         columns = mapping.get("columns", {})
-        writer.writerow([*(_cell(mapping.get(key)) for key in keys), *(_cell(columns.get(name)) for name in own)])
+        writer.writerow([*(key_cell(mapping.get(key)) for key in keys), *(own_cell(columns.get(name)) for name in own)])
     return stream.getvalue()
 
 
-def append_rows(text: str, requests: Sequence[Request]) -> str:
-    """Gives a CSV text with requests behind its own lines, which stay as they are; new columns come last."""
-    lines = [cells for cells in csv.reader(io.StringIO(text, newline="")) if any(cells)]
-    added = list(csv.DictReader(io.StringIO(format_rows(requests), newline="")))
-    headers = lines[0] if lines else []
-    known = {_key_of(header) or header.strip() for header in headers}
-    new = [header for header in (added[0] if added else ()) if (_key_of(header) or header) not in known]
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*headers, *new])
-    filled = ["true" if header == "download" else "" for header in new]  # a blank flag would switch a row off
-    writer.writerows([*cells, *[""] * (len(headers) - len(cells)), *filled] for cells in lines[1:])
-    for row in added:
-        by_key = {_key_of(header) or header: cell for header, cell in row.items()}
-        writer.writerow([by_key.get(_key_of(header) or header.strip(), "") for header in [*headers, *new]])
-    return stream.getvalue()
+def merge_orders(orders: Iterable[Sequence[str]]) -> list[str]:
+    """Gives every name once, in an order that agrees with all the given ones as far as they agree with each other.
+
+    Rows leave out what is blank, so that no single one may know the whole order of a sheet.
+    """
+    before: dict[str, set[str]] = {}
+    for names in dict.fromkeys(map(tuple, orders)):
+        for place, name in enumerate(names):
+            before.setdefault(name, set()).update(names[place - 1 : place])
+    merged: dict[str, None] = {}
+    while waiting := [name for name in before if name not in merged]:
+        free = (name for name in waiting if before[name] <= merged.keys())
+        merged[next(free, waiting[0])] = None
+    return list(merged)
 
 
-def _cell(value: object) -> str:
+def key_cell(value: object) -> str:
+    """Gives the cell of a column that is a key of the manifest."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -201,19 +218,49 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _own_header(name: str) -> str:
-    return f"{_OWN}{name}" if _key_of(name) is not None or name.startswith(_OWN) else name
+def own_cell(value: object) -> str:
+    """Gives the cell of any other column, in quotes as in YAML where its text would be read as something else."""
+    if not isinstance(value, str):
+        return key_cell(value)
+    return _quoted(value) if is_cell_text(value) else f"'{value}'"
 
 
-def _key_of(header: str) -> str | None:
+def _quoted(text: str) -> str:
+    """Gives a text on one line, in quotes where it needs them to be read back as it is."""
+    if _UNSEEN.search(text):
+        return _UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return f"'{text}'" if text[:1] in ("'", '"') and text[-1:] == text[:1] else text
+
+
+def _unquoted(text: str) -> str | None:
+    """Gives the text that stands in quotes; None when it stands in none."""
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1]
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        with contextlib.suppress(ValueError):
+            return str(json.loads(text))
+    return None
+
+
+def _own_scalar(text: str, place: Place) -> Scalar:
+    """Reads what `own_cell` wrote: quotes around a whole cell say that it is a text."""
+    quoted = _unquoted(text)
+    return Scalar(text, place) if quoted is None else Scalar(quoted, place, is_plain=False)
+
+
+def own_header(name: str) -> str:
+    """Gives the header of a column that is no key, whatever it is called; `own_name` is the way back."""
+    return f"{OWN}{name}" if key_of(name) is not None or name.startswith(OWN) else _quoted(name)
+
+
+def own_name(header: str) -> str:
+    """Gives what a column is called whose header is no key."""
+    header = header.strip()
+    if header.startswith(OWN):
+        return header.removeprefix(OWN)
+    name = _unquoted(header)
+    return header if name is None else name
+
+
+def key_of(header: str) -> str | None:
     return _KEY_BY_HEADER.get(re.sub(r"[\s_]", "", header).lower())
-
-
-def rows_file(manifest: Path, name: str) -> Path | None:
-    """Gives the path of a file of requests; None when it would lie outside the manifest's folder."""
-    base = manifest.parent.resolve()
-    try:
-        path = (base / name).resolve()
-    except ValueError:  # a zero byte
-        return None
-    return path if path.is_relative_to(base) else None

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from oncsync.errors import InputError
+from oncsync.manifest.mistakes import did_you_mean, enumerate_words, shown
+from oncsync.manifest.model import SERVER_NAMES
+
 _HINT = "write `production`, `qa`, `sandbox`, or an address such as `https://data.example.org/`"
 
 
@@ -39,3 +43,18 @@ def is_loopback(host: str) -> bool:
 def base_address(server: str) -> str:
     """Gives an address with the `/` that ends it; the words `production`, `qa` and `sandbox` stay."""
     return server.rstrip("/") + "/" if "://" in server else server
+
+
+def checked_server(server: str, source: str) -> str:
+    """Gives a server as it was named, an address with the `/` that ends it.
+
+    Raises `InputError` for what names none; `source` says, in backticks, where it stands.
+    """
+    if "://" in server:
+        fault = server_fault(server)
+        if fault is not None:
+            raise InputError(f"{fault[0]} (from {source})", hint=fault[1])
+    elif server not in SERVER_NAMES:
+        hint = did_you_mean(server, SERVER_NAMES) or f"write {enumerate_words(SERVER_NAMES)}, or an address"
+        raise InputError(f"{source} names no server: {shown(server)}", hint=hint)
+    return base_address(server)

@@ -84,3 +84,13 @@ def shown_path(path: Path) -> str:
         return path.absolute().relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):
         return str(path)
+
+
+def path_beside(manifest: Path, name: str) -> Path | None:
+    """Gives the path of a file that a manifest names; None when it would lie outside the manifest's folder."""
+    base = manifest.parent.resolve()
+    try:
+        path = (base / name).resolve()
+    except ValueError:  # a zero byte
+        return None
+    return path if path.is_relative_to(base) else None

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from oncsync.manifest.model import Place
-from oncsync.manifest.nodes import ListNode, Node, Scalar
+from oncsync.manifest.nodes import NULL_WORDS, ListNode, Node, Scalar
 
 ValuePath = tuple[str | int, ...]
 
@@ -121,6 +121,11 @@ def _empty_value(types: tuple[str, ...] | list[str]) -> Any:
         if "object" in types:
             return {}
     return None
+
+
+def is_cell_text(text: str) -> bool:
+    """Whether a workbook's other cell that is written like this, without quotes, is a text."""
+    return text not in NULL_WORDS and all(_canonical(name, text) is None for name in ("boolean", "number"))
 
 
 def _fitting(name: str, text: str) -> Any:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
+from oncsync.manifest.rows import join_options, unescape_option
 from oncsync.timespan import UTC, TimeTextError, is_relative, parse_duration, parse_instant
 from oncsync.workbook.layout import FLAG_OFF, FLAG_ON, CellValue
 
@@ -31,8 +33,6 @@ _PLAUSIBLE_SERIALS = (20_000, 80_000)  # 1954 to 2119
 
 _OPTION_BREAK = re.compile(r"(?:\s*[&;,\r\n]\s*|\s+)(?=[^\s=&;,]+\s*=)")
 _OPTION_NAME = re.compile(r"dpo_\w+")
-_OPTION_ESCAPES = {"%": "%25", "&": "%26", ";": "%3B", "=": "%3D", "\n": "%0A", "\r": "%0D"}
-_OPTION_ESCAPED = re.compile(r"%(?:25|26|3B|3D|0A|0D|20|2C)", re.IGNORECASE)
 
 
 class CellError(ValueError):
@@ -103,7 +103,7 @@ def parse_code(value: RawValue) -> str | None:
 def parse_single_code(value: RawValue) -> str | None:
     """Reads the code of a filter, of which a row has one; None when the cell is blank."""
     code = parse_code(value)
-    if code is not None and re.search(r"[\s,;]", code):
+    if code is not None and re.search(r"[\x00-\x1f\s,;]", code):
         raise CellError(f"{show(code)} is more than one code", "write a row for each of them")
     return code
 
@@ -134,6 +134,7 @@ def parse_moment(value: RawValue) -> str | None:
     raise CellError(f"the number {show(value)} is not a date", _hint_number(value))
 
 
+@lru_cache(maxsize=1 << 16)
 def canonical_moment(text: str) -> str:
     """Gives the one spelling of a manifest's time; text that is no time comes back as it is."""
     try:
@@ -237,19 +238,12 @@ def _parse_pair(pair: str) -> tuple[str, str]:
         raise CellError(
             f"the value of `{name}` is unclear: {show(value)}", "put `&` between options and `=` after each name"
         )
-    return name, _OPTION_ESCAPED.sub(lambda escape: chr(int(escape[0][1:], 16)), value)
+    return name, unescape_option(value)
 
 
 def format_options(options: dict[str, str]) -> str | None:
     """Gives the cell's text for options, `&` between them; None when there are none."""
-    return "&".join(f"{name}={_escape_option(value)}" for name, value in options.items()) or None
-
-
-def _escape_option(value: str) -> str:
-    text = "".join(_OPTION_ESCAPES.get(character, character) for character in value)
-    if text[:1] in (" ", ",") or text[-1:] in (" ", ","):  # a cell's outer blanks and commas are dropped
-        text = re.sub(r"^[ ,]+|[ ,]+$", lambda outer: "".join(f"%{ord(sign):02X}" for sign in outer[0]), text)
-    return text
+    return join_options(options) or None
 
 
 def plain_value(value: RawValue) -> CellValue:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from oncsync.manifest.rows import merge_orders
 from oncsync.workbook.cells import format_flag, format_options
 from oncsync.workbook.layout import (
     DAY_HEADER,
@@ -56,21 +57,25 @@ def plan_columns(tab: Tab, rows: Sequence[Row]) -> list[PlannedColumn]:
 
 
 def _place_own_columns(tab: Tab, rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Gives own headers by the information column they follow; under "" those before all, under `oncsync` the rest.
+    """Gives own headers by the documented one they follow; under "" those before all, under `oncsync` the rest.
 
-    A row's cells stand in the order of its sheet, but without the filters: a place among those is not known.
+    A row leaves out what is blank, so that the last documented header that any row names before an own one decides.
     """
-    documented = set(tab.information_headers)
-    own: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for keys in {tuple(row.columns): None for row in rows}:
-        anchor = "" if documented.intersection(keys) else ORIGIN_HEADER
+    order = {column.header: place for place, column in enumerate(tab.columns)}
+    last: dict[str, int] = {}
+    orders = list(dict.fromkeys(tuple(row.columns) for row in rows))
+    for keys in orders:
+        place = -1 if order.keys() & set(keys) else len(order)
         for key in keys:
-            if key in documented:
-                anchor = key
-            elif key not in seen and tab.column(key) is None and not is_ours(key):
-                seen.add(key)
-                own.setdefault(anchor, []).append(key)
+            if key in order:
+                place = max(place, order[key])
+            elif key not in last or last[key] == len(order) or last[key] < place < len(order):
+                last[key] = place
+    headers = ["", *order, ORIGIN_HEADER]
+    own: dict[str, list[str]] = {}
+    for key in merge_orders(orders):
+        if key in last and tab.column(key) is None and not is_ours(key):
+            own.setdefault(headers[last[key] + 1], []).append(key)
     return own
 
 

@@ -35,16 +35,21 @@ _HEADINGS = {"column", "key", "name", "setting", "parameter", "description", *_V
 _TOKEN_SHAPE = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0*)?)?")
 
+SHORTEST_SPLIT = 60_000
+"""In milliseconds: every piece is an order of its own at the service."""
+
 Grid = list[list[RawValue]]
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tab says. `secrets` serve to keep their texts out of everything else and go no further."""
+    """What the tab says. `secrets` serve to keep their texts out of everything else and go no further; `token` is the
+    one in the cell of the token, for whoever asks for it by name."""
 
     settings: tuple[Setting, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     secrets: frozenset[str] = frozenset()
+    token: str | None = None
 
     def __repr__(self) -> str:
         return f"Configuration({len(self.settings)} settings)"
@@ -91,6 +96,7 @@ def _read_lines(cells: Grid, key_column: int, title: str, is_flipped: bool) -> C
     found: dict[str, Setting] = {}
     notes: list[str] = []
     problems: list[Problem] = []
+    token: str | None = None
     for index, row in enumerate(cells):
         name = row[key_column] if key_column < len(row) else None
         value = row[value_column] if value_column < len(row) else None
@@ -100,7 +106,9 @@ def _read_lines(cells: Grid, key_column: int, title: str, is_flipped: bool) -> C
         setting = find_setting(str(name))
         if setting is None:
             notes += _note_unknown(str(name), f"{title}!{_address(index, key_column, is_flipped)}")
-        elif setting.form != "secret":
+        elif setting.form == "secret":
+            token = token or next(_real_token(_text(value)), None)
+        else:
             try:
                 _put(found, setting, value, where)
             except CellError as error:
@@ -110,6 +118,7 @@ def _read_lines(cells: Grid, key_column: int, title: str, is_flipped: bool) -> C
         notes=(*notes, *_note_values(found)),
         problems=tuple(problems),
         secrets=frozenset(_secrets(cells, key_column, value_column)),
+        token=token,
     )
 
 
@@ -210,11 +219,11 @@ def _parse_number(text: str, setting: SettingKey) -> int | float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if setting.form == "number" and 0 < number < float("inf"):
+    if setting.form == "number" and 0 <= number < float("inf"):
         return int(number) if number.is_integer() else number
     if setting.form in ("count", "queue") and number.is_integer() and 0 < number < 2**31:
         return int(number)
-    allowed = {"number": "a number above 0", "queue": "unlimited or a whole number above 0"}
+    allowed = {"number": "a number from 0 up", "queue": "unlimited or a whole number above 0"}
     raise CellError(f"{show(text)} is not {allowed.get(setting.form, 'a whole number above 0')}")
 
 
@@ -222,7 +231,10 @@ def parse_split(text: str) -> str:
     """Reads a way to split (R86): all, year, month, week, day, hour, or the manifest's ISO 8601 durations."""
     split = text.lower() if text.lower() in DOCUMENTED_SPLITS else text.upper()
     try:
-        if split != "all":
+        if split not in DOCUMENTED_SPLITS:
+            step = parse_duration(split)
+            if step.is_negative or not (step.months or step.milliseconds >= SHORTEST_SPLIT):
+                raise TimeTextError(split)
             grid_line_at_or_before(GRID_ORIGIN, split)
     except (TimeTextError, OverflowError):
         raise CellError(f"{show(text)} is not a way to split", f"write {', '.join(DOCUMENTED_SPLITS)}") from None

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from oncsync.lockfile import Lock, LockedRequest, LockEntry
-from oncsync.manifest import Download, Manifest, Request, Settings, effective_split
+from oncsync.manifest import Download, Manifest, Request, Settings, effective_split, entry_digest
 from oncsync.workbook.cells import canonical_moment, moment_text
-from oncsync.workbook.layout import BY_DEVICE, BY_LOCATION, STATE_PATH, CellValue, Tab
-from oncsync.workbook.records import Origin, Row, stamp_digest
+from oncsync.workbook.layout import BY_DEVICE, BY_LOCATION, SETTING_KEYS, STATE_PATH, CellValue, Tab
+from oncsync.workbook.records import Book, Origin, Row, stamp_digest
 
 _EXTRA_SETTINGS = {
     "runTimeZone": "run_time_zone",
@@ -43,7 +43,7 @@ def manifest_to_rows(manifest: Manifest, lock: Lock | None) -> Exported:
     notes: list[str] = []
     rows = [_request_to_row(request, entries.get(("row", request.name)), manifest) for request in manifest.requests]
     for download in sorted(manifest.downloads, key=lambda entry: entry.name):
-        rows += _download_to_rows(download, entries.get(("download", download.name)), notes)
+        rows += _download_to_rows(download, entries.get(("download", download.name)), manifest.settings, notes)
     split, day_of_week = _common_split(manifest.settings, rows)
     return Exported(
         rows=tuple(_settle(row, split, day_of_week) for row in rows),
@@ -77,26 +77,36 @@ def _request_to_row(request: Request, entry: LockEntry | None, manifest: Manifes
     )
 
 
-def _download_to_rows(download: Download, entry: LockEntry | None, notes: list[str]) -> Iterator[Row]:
+def _download_to_rows(
+    download: Download, entry: LockEntry | None, settings: Settings, notes: list[str]
+) -> Iterator[Row]:
+    """Yields a row per request. Of deployments that overlap, the later one's begins where the earlier one's ends.
+
+    So each row asks for what no other one does, and the rows on their own mean the chunks that the download means.
+    """
     if download.service == "archivefile":
         notes.append(f"The download `{download.name}` was left out: archive files have no place in a workbook")
         return
     if entry is None or (entry.relative is not None and not entry.requests):
         notes.append(f"The download `{download.name}` was left out: it is not in the lock; run `oncsync resolve` first")
         return
+    if entry.digest != entry_digest(download, settings):
+        notes.append(
+            f"The download `{download.name}` has changed since `oncsync resolve`; its rows are those of before"
+        )
     for locked in entry.requests:
         source = locked.source
         tab = BY_LOCATION if "locationCode" in source else BY_DEVICE
         yield Row(
             method=tab.method,
-            download=locked.download and locked.same_as is None,
+            download=locked.download and locked.same_as is None and not (locked.shared_with and not locked.chunks),
             location_code=source.get("locationCode"),
             device_category_code=source.get("deviceCategoryCode") if tab is BY_LOCATION else None,
             device_code=source.get("deviceCode"),
             property_code=source.get("propertyCode"),
             data_product_code=locked.data_product_code,
             extension=locked.extension,
-            begin=moment_text(locked.begin),
+            begin=moment_text(locked.chunks[0].begin if locked.shared_with and locked.chunks else locked.begin),
             end=None if locked.end is None else moment_text(locked.end),
             options=locked.options,
             columns=_merge_columns(tab, {}, locked),
@@ -119,9 +129,11 @@ def _merge_columns(tab: Tab, written: Mapping[str, CellValue], locked: LockedReq
     own: dict[str, CellValue] = {}
     for header, value in written.items():
         column = tab.column(header)
+        name = column.header if column else header
         if column is None or column.kind == "information":
-            name = column.header if column else header
             own[name] = known.get(name) if value is None else value
+        elif value is None:
+            own[name] = None  # says where the own column behind it stands
     is_bare = not own.keys() & set(tab.information_headers)
     return known | own if is_bare else own | {name: value for name, value in known.items() if name not in own}
 
@@ -150,6 +162,43 @@ def _settle(row: Row, split: str, day_of_week: str) -> Row:
         day_of_week=row.day_of_week if day_differs else None,
     )
     return stamp_digest(settled)
+
+
+def settle_rows(exported: Exported, book: Book) -> list[Row]:
+    """Gives the rows as they mean the same under the Configuration tab of another workbook."""
+
+    def of_book(key: str, default: CellValue) -> CellValue:
+        setting = book.setting(key)
+        return default if setting is None else setting.value
+
+    split, day = str(of_book("splitDateRange", "all")), str(of_book("dayOfWeek", "SU"))
+    metadata = exported.settings.get("metadata", True)
+    own_metadata = None if metadata == of_book("metadata", True) else bool(metadata)
+    rows = []
+    for row in exported.rows:
+        meant = msgspec.structs.replace(
+            row,
+            split_date_range=row.split_date_range or str(exported.settings["splitDateRange"]),
+            day_of_week=row.day_of_week or str(exported.settings["dayOfWeek"]),
+            metadata=own_metadata if row.metadata is None else row.metadata,
+        )
+        rows.append(_settle(meant, split, day))
+    return rows
+
+
+def other_settings(exported: Exported, book: Book) -> list[str]:
+    """Gives the settings of which another workbook says something else than the manifest.
+
+    The folder is left out, which is every machine's own, and how rows are split, which they say themselves.
+    """
+    said = {setting.key: setting.value for setting in book.settings}
+    quiet = ("token", "downloadFolder", "logFile", "splitDateRange", "dayOfWeek")
+    return [
+        setting.key
+        for setting in SETTING_KEYS
+        if setting.key not in quiet
+        and exported.settings.get(setting.key, setting.default) != said.get(setting.key, setting.default)
+    ]
 
 
 def settings_to_configuration(manifest: Manifest, split: str, day_of_week: str) -> dict[str, CellValue]:

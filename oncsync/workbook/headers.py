@@ -16,11 +16,15 @@ MARGIN_COLUMNS = 16  # how far right of the last header a stray value is still n
 
 
 class OtherColumn(msgspec.Struct, frozen=True):
-    """A column that is not sent: information, or a person's own."""
+    """A column that is not sent: information, or a person's own.
+
+    Where an own column stands behind one that is sent, that one is named before it, with `is_mark`: it says where.
+    """
 
     place: int
     header: str
     is_own: bool
+    is_mark: bool = False
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +75,11 @@ def _read_header(values: Sequence[RawValue], title: str, line: int, tab: Tab, pr
     documented: dict[str, int] = {}
     ours: dict[str, int] = {}
     others: dict[str, OtherColumn] = {}
+    left = None
     for place, value in enumerate(values):
         text = clean_text(str(plain_value(value))) if value is not None else ""
         column = tab.column(text) if text else None
+        left = column or left
         if column is not None:
             if documented.setdefault(column.key, place) != place:
                 first = _address(title, documented[column.key], line)
@@ -84,6 +90,8 @@ def _read_header(values: Sequence[RawValue], title: str, line: int, tab: Tab, pr
         elif text and is_ours(text):
             ours.setdefault(normalize_name(text), place)
         elif text:
+            if left is not None and left.kind != "information":
+                others.setdefault(left.header, OtherColumn(place, left.header, is_own=False, is_mark=True))
             name = _unused_name(text, others)
             others[name] = OtherColumn(place, name, is_own=True)
     return Header(title=title, line=line, documented=documented, ours=ours, others=tuple(others.values()))

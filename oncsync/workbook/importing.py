@@ -34,6 +34,8 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     folder_is_foreign: bool
     state: str | None
     requests: tuple[Request, ...]
+    exported: frozenset[str]
+    """The names of the requests that oncsync itself had exported; any other is called after its line."""
     notes: tuple[str, ...]
 
 
@@ -68,6 +70,7 @@ def book_to_requests(
         folder_is_foreign=folder_is_foreign,
         state=state,
         requests=requests,
+        exported=frozenset(name for row, name in zip(rows, names, strict=True) if name == _exported_name(row)),
         notes=tuple(notes),
     )
 
@@ -95,9 +98,10 @@ def _name_rows(rows: Sequence[Row]) -> list[str]:
     names: list[str | None] = [None] * len(rows)
     taken: set[str] = set()
     for index, row in enumerate(rows):
-        if row.origin is not None and row.origin.kind == "requests" and row.origin.name not in taken:
-            names[index] = row.origin.name
-            taken.add(row.origin.name)
+        exported = _exported_name(row)
+        if exported is not None and exported not in taken:
+            names[index] = exported
+            taken.add(exported)
     given = []
     for row, name in zip(rows, names, strict=True):
         if name is None:
@@ -110,9 +114,13 @@ def _name_rows(rows: Sequence[Row]) -> list[str]:
     return given
 
 
+def _exported_name(row: Row) -> str | None:
+    return row.origin.name if row.origin is not None and row.origin.kind == "requests" else None
+
+
 def _row_to_request(row: Row, name: str, book_split: str) -> Request:
     split = row.split_date_range
-    if _is_open(row) and (split or book_split) == "all":
+    if row.download and _is_open(row) and (split or book_split) == "all":
         split = OPEN_SPLIT
     return Request(
         name=name,

@@ -11,7 +11,9 @@ from typing import TypeVar
 from openpyxl.utils import get_column_letter
 
 from oncsync.errors import Problem
-from oncsync.timespan import GRID_ORIGIN, TimeTextError, evaluate_bounds, is_relative
+from oncsync.manifest.validate import looks_secret
+from oncsync.naming import TemplateError, check_template
+from oncsync.timespan import GRID_ORIGIN, TimeTextError, evaluate_bounds, is_duration
 from oncsync.workbook.cells import (
     CellError,
     RawValue,
@@ -118,14 +120,25 @@ def read_line(line: Line, tab: Tab) -> Row | None:
         columns=_other_cells(line),
         split_date_range=line.read(SPLIT_HEADER, _optional(parse_split)),
         day_of_week=line.read(DAY_HEADER, _optional(parse_day)),
-        path=line.read(PATH_HEADER, parse_code),
+        path=line.read(PATH_HEADER, _parse_path),
         metadata=line.read(METADATA_HEADER, lambda value: None if value is None else parse_flag(value)),
         origin=parse_origin(str(line.at(line.place(ORIGIN_HEADER)) or "")),
     )
     _check_filled(line, tab)
-    if begin and end:
+    if begin and (end or is_duration(begin)):
         _check_span(line, begin, end)
     return None if line.problems else row
+
+
+def _parse_path(value: RawValue) -> str | None:
+    """Reads a template of the place in the folder; raises `CellError` for one that leads elsewhere."""
+    path = parse_code(value)
+    if path is not None:
+        try:
+            check_template(path)
+        except TemplateError as error:
+            raise CellError(str(error), "write for example `{locationCode}/{year}`") from None
+    return path
 
 
 def _optional(parse: Callable[[str], str]) -> Callable[[RawValue], str | None]:
@@ -146,9 +159,10 @@ def _check_filled(line: Line, tab: Tab) -> None:
         line.complain("deviceCategoryCode", "is missing", "fill it in, or `propertyCode`, or delete the line")
 
 
-def _check_span(line: Line, begin: str, end: str) -> None:
-    if is_relative(begin) or is_relative(end):
-        return
+def _check_span(line: Line, begin: str, end: str | None) -> None:
+    bounds = [begin, end or "now"]
+    if bounds.count("now") == 1 and not any(map(is_duration, bounds)):
+        return  # the clock decides
     try:
         evaluate_bounds(begin, end, GRID_ORIGIN)
     except TimeTextError as error:
@@ -159,7 +173,9 @@ def _other_cells(line: Line) -> dict[str, CellValue]:
     """Gives the information columns that are filled in and all own columns, by header, in sheet order."""
     cells: dict[str, CellValue] = {}
     for column in line.header.others:
-        value = line.at(column.place)
-        if column.is_own or value is not None:
+        if looks_secret(column.header):
+            continue
+        value = None if column.is_mark else line.at(column.place)
+        if column.is_mark or column.is_own or value is not None:
             cells[column.header] = plain_value(value)
     return cells

@@ -13,7 +13,9 @@ from pathlib import Path
 import msgspec
 from openpyxl.utils import get_column_letter
 
+from oncsync.api import Token
 from oncsync.errors import InputError, Problem, ProblemsError
+from oncsync.manifest.validate import looks_secret
 from oncsync.workbook.cells import RawValue, clean_text, unescape_text
 from oncsync.workbook.configuration import Configuration, read_configuration
 from oncsync.workbook.container import Sheet, open_workbook
@@ -34,9 +36,10 @@ _UNSOLVED_HINT = "open the file in Excel or LibreOffice and save it there, or wr
 Redact = Callable[[RawValue], RawValue]
 
 
-def read_workbook(path: Path) -> Book:
+def read_workbook(path: Path, *, requests_only: bool = False) -> Book:
     """Reads the tabs `By Location`, `By Device` and `Configuration` of a workbook; other tabs are left alone.
 
+    With `requests_only` it is no mistake when a cell that is never sent holds a formula without a stored result.
     The file's content decides what it is, not its name (I-16). The token's cell is never handed on (R83).
     Raises `ProblemsError` with every mistake in it, `InputError` when there is nothing that could be read.
     """
@@ -51,7 +54,10 @@ def read_workbook(path: Path) -> Book:
         configuration = _read_settings(tabs.get(CONFIGURATION_TITLE))
         redact = _redaction(configuration)
         rows = [
-            row for tab in TABS if tab.title in tabs for row in _read_tab(tabs[tab.title], tab, redact, problems, notes)
+            row
+            for tab in TABS
+            if tab.title in tabs
+            for row in _read_tab(tabs[tab.title], tab, redact, problems, notes, requests_only)
         ]
         notes += _note_tabs(sheets)
     problems += configuration.problems
@@ -68,6 +74,17 @@ def read_workbook(path: Path) -> Book:
         notes=tuple(str(redact(note)) for note in notes),
         has_token=bool(configuration.secrets),
     )
+
+
+def read_token(path: Path) -> Token | None:
+    """Gives the token that the Configuration tab holds, which shows nothing of itself; None when there is none.
+
+    Raises `TokenError` when the text in its cell cannot be one, `InputError` when the file cannot be read.
+    """
+    with open_workbook(path) as (sheets, _):
+        tabs, _ = _match_tabs(sheets)
+        text = _read_settings(tabs.get(CONFIGURATION_TITLE)).token
+    return None if text is None else Token(text)
 
 
 def _mistakes(path: Path, problems: Sequence[Problem], redact: Redact) -> ProblemsError:
@@ -140,7 +157,9 @@ def _redaction(configuration: Configuration) -> Redact:
     return redact
 
 
-def _read_tab(sheet: Sheet, tab: Tab, redact: Redact, problems: list[Problem], notes: list[str]) -> Iterator[Row]:
+def _read_tab(
+    sheet: Sheet, tab: Tab, redact: Redact, problems: list[Problem], notes: list[str], requests_only: bool
+) -> Iterator[Row]:
     """Yields the rows of one tab; mistakes and notes are added to the given lists."""
     top = ([redact(value) for value in values] for values in islice(sheet.rows(), HEADER_SEARCH_ROWS))
     header = find_header(top, sheet.title, tab, problems)
@@ -148,9 +167,16 @@ def _read_tab(sheet: Sheet, tab: Tab, redact: Redact, problems: list[Problem], n
         return
     if "download" not in header.documented:
         notes.append(f"`{sheet.title}` has no column `download`: every row is switched off (R54)")
+    for other in header.others:
+        if looks_secret(other.header):
+            where = f"{sheet.title}!{get_column_letter(other.place + 1)}{header.line}"
+            notes.append(f"{where}: the column `{other.header}` was left out: no secret belongs in a manifest")
     unheaded = [place for place in range(header.width) if place not in header.places]
     stray: set[int] = set()
-    unsolved = sorted(cell for cell in sheet.unsolved if cell[0] > header.line and cell[1] <= header.width)
+    unread = {other.place + 1 for other in header.others} if requests_only else set()
+    unsolved = sorted(
+        cell for cell in sheet.unsolved if cell[0] > header.line and cell[1] <= header.width and cell[1] not in unread
+    )
     problems += [_unsolved(sheet, row, column) for row, column in unsolved]
     unsolved_rows = {row for row, _ in unsolved}
     for number, values in enumerate(sheet.rows(max_column=header.width), 1):

@@ -31,7 +31,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One data product request as a line of a tab gives it; only filled-in filters that are sent are not None.
 
     `begin` and `end` are in the manifest's spelling (`moment_text`); no end means open (I-28). `columns` holds the
-    information columns that are filled in, by documented header, and every own column, in sheet order.
+    information columns that are filled in, by documented header, and every own column, in sheet order; an own column
+    that stands behind one that is sent has the header of that before it, with no value.
     The settings of one row (`split_date_range` ...) are None where those of the Configuration tab hold.
     """
 

@@ -75,7 +75,7 @@ def render_workbook(rows: Sequence[Row], settings: Mapping[str, CellValue], *, m
     used = {row.method for row in rows}.union(methods) or {BY_LOCATION.method}
     for tab in TABS:
         if tab.method in used:
-            _write_tab(workbook, tab, [row for row in rows if row.method == tab.method])
+            write_tab(workbook, tab, [row for row in rows if row.method == tab.method])
     _write_configuration(workbook, settings)
     stream = io.BytesIO()
     ExcelWriter(workbook, _SteadyZip(stream, "w", ZIP_DEFLATED)).save()
@@ -101,29 +101,27 @@ def _steady_part(name: str) -> ZipInfo:
     return part
 
 
-def _write_tab(workbook: Any, tab: Tab, rows: Sequence[Row]) -> None:
+def write_tab(workbook: Any, tab: Tab, rows: Sequence[Row], *, index: int | None = None) -> None:
+    """Adds a tab with its header and rows to an open workbook, at a place from 0 (None: the end)."""
     if len(rows) > MAX_ROWS:
         raise InputError(
             f"{len(rows):,} rows do not fit into the tab `{tab.title}`, which holds {MAX_ROWS:,}",
             hint="export fewer downloads at a time",
         )
-    sheet = workbook.create_sheet(tab.title)
+    sheet = workbook.create_sheet(tab.title, index)
     columns = plan_columns(tab, rows)
     look = Look(sheet)
     _set_up_sheet(sheet, columns, rows)
-    sheet.append(
-        [
-            look.header(
-                column.header,
-                column.kind,
-                bold=column.kind == "filter",
-                italic=column.kind in ("filter", "switch"),
-            )
-            for column in columns
-        ]
-    )
+    sheet.append([write_header(look, column) for column in columns])
     for row in rows:
-        sheet.append([_cell(look, column, column.value(row)) for column in columns])
+        sheet.append([planned_cell(look, column, column.value(row)) for column in columns])
+
+
+def write_header(look: Look, column: PlannedColumn) -> Any:
+    """Gives the cell above a column: bold when it is sent, italic when a person may change it (R52, R53)."""
+    return look.header(
+        column.header, column.kind, bold=column.kind == "filter", italic=column.kind in ("filter", "switch")
+    )
 
 
 def _set_up_sheet(sheet: Any, columns: Sequence[PlannedColumn], rows: Sequence[Row]) -> None:
@@ -173,7 +171,8 @@ def _shown(column: PlannedColumn, row: Row) -> str:
     return str(value)
 
 
-def _cell(look: Look, column: PlannedColumn, value: CellValue) -> Any:
+def planned_cell(look: Look, column: PlannedColumn, value: CellValue) -> Any:
+    """Gives the cell that a planned column writes for a value, None for a blank one."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Writing a manifest, and replacing the requests of one that stands."""
+"""Writing a manifest: as a person would, and so that loading gives it back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oncsync.errors import FolderError, InputError, ProblemsError
+from oncsync.errors import FolderError
 from oncsync.manifest import (
     Download,
     Events,
@@ -18,11 +18,8 @@ from oncsync.manifest import (
     Near,
     Request,
     Settings,
-    append_requests,
     format_manifest,
-    load_manifest,
     manifest_mapping,
-    replace_requests,
     request_mapping,
     write_manifest,
 )
@@ -126,129 +123,6 @@ def test_place_that_cannot_be_written_is_a_folder_error(tmp_path: Path) -> None:
         write_manifest(tmp_path / "file" / "oncsync.yaml", {"version": 1})
 
 
-COMMENTED = """\
-# Top of the file.
-version: 1   # the only one
-
-downloads:
-# A comment at the margin.
-- name: ctd      # mine
-  extension: 000
-  begin: 2017-05-01
-  options: {dpo_x: off}   # quotes: none
-
-  # Something to try:
-  # - name: next
-requests: # from the workbook
-- {name: old, deviceCode: A, dataProductCode: B, extension: c, begin: 2020-01-01, end: 2020-01-02}
-# The end.
-"""
-
-
-def test_replacing_requests_keeps_every_other_line(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text(COMMENTED, encoding="utf-8")
-    replace_requests(path, REQUESTS)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in COMMENTED.splitlines() if "name: old" not in line and line != "# The end."]
-    assert [line for line in lines if line in kept] == kept
-    assert "name: old" not in "\n".join(lines)
-    assert without_places(load_manifest(path)).requests == tuple(REQUESTS)
-    assert load_manifest(path).downloads[0].extensions == ("000",)
-
-
-def test_replacing_requests_twice_changes_nothing_more(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text(COMMENTED, encoding="utf-8")
-    replace_requests(path, REQUESTS)
-    once = path.read_bytes()
-    replace_requests(path, REQUESTS)
-    assert path.read_bytes() == once
-
-
-def test_requests_are_added_where_there_were_none(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text(WHALES.replace("requests: []\n", ""), encoding="utf-8")
-    replace_requests(path, REQUESTS)
-    manifest = without_places(load_manifest(path))
-    assert manifest.requests == tuple(REQUESTS)
-    assert [download.name for download in manifest.downloads] == ["whales", "last-day"]
-
-
-def test_no_requests_leave_an_empty_list(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text(COMMENTED, encoding="utf-8")
-    replace_requests(path, [])
-    assert load_manifest(path).requests == ()
-
-
-def test_line_ends_stay_what_they_were(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_bytes(WHALES.replace("\n", "\r\n").encode())
-    replace_requests(path, REQUESTS)
-    content = path.read_bytes()
-    assert content.count(b"\n") == content.count(b"\r\n") > 20
-
-
-def test_requests_of_a_file_are_replaced_there(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    text = "requests: {file: requests.csv} # many\n"
-    path.write_text(text, encoding="utf-8")
-    replace_requests(path, REQUESTS)
-    assert path.read_text(encoding="utf-8") == text
-    assert [request.name for request in load_manifest(path).requests] == ["By Location!2", "By Device!2"]
-
-
-def test_requests_are_added_behind_those_that_are_there(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    text = COMMENTED.replace("deviceCode: A", "deviceCode: '${device}'") + "vars: {device: A}\n"
-    path.write_text(text, encoding="utf-8")
-    append_requests(path, REQUESTS)
-    manifest = without_places(load_manifest(path))
-    assert [request.name for request in manifest.requests] == ["old", "By Location!2", "By Device!2"]
-    assert manifest.requests[1:] == tuple(REQUESTS)
-    written = path.read_text(encoding="utf-8").splitlines()
-    assert [line for line in written if line in text.splitlines()] == text.splitlines()
-
-
-@pytest.mark.parametrize("present", ["requests: []\n", "requests:\n", ""])
-def test_requests_are_added_to_none(tmp_path: Path, present: str) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text("version: 1\n" + present, encoding="utf-8")
-    append_requests(path, REQUESTS)
-    assert without_places(load_manifest(path)).requests == tuple(REQUESTS)
-    assert "\n  - name: By Location!2\n" in path.read_text(encoding="utf-8")
-
-
-def test_requests_are_added_to_a_file_whose_lines_stay(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text("vars: {d: A}\nrequests: {file: r.csv}\n", encoding="utf-8")
-    rows = "Device Code,begin,end,own,data product code,extension,z\n${d},2020-01-01,2020-01-02,7,X,y\n"
-    (tmp_path / "r.csv").write_text(rows, encoding="utf-8")
-    append_requests(path, REQUESTS)
-    lines = (tmp_path / "r.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("Device Code,begin,end,own,data product code,extension,z,name,download,locationCode,")
-    assert lines[1].startswith(rows.splitlines()[1])
-    first, second, third = load_manifest(path).requests
-    assert (first.device_code, first.download, first.columns["own"]) == ("A", True, 7)
-    assert (second.name, second.location_code, second.columns["depth"]) == ("By Location!2", "BACAX", 981)
-    assert (third.name, third.download, third.extension) == ("By Device!2", False, "000")
-
-
-def test_manifest_with_a_mistake_in_its_yaml_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "oncsync.yaml"
-    path.write_text("folder: @x\n", encoding="utf-8")
-    with pytest.raises(ProblemsError, match="cannot begin with"):
-        replace_requests(path, REQUESTS)
-    path.write_bytes(b"\xff")
-    with pytest.raises(ProblemsError, match="not UTF-8"):
-        replace_requests(path, REQUESTS)
-    path.write_text("# nothing\n", encoding="utf-8")
-    with pytest.raises(InputError, match="is empty"):
-        replace_requests(path, REQUESTS)
-    assert path.read_text(encoding="utf-8") == "# nothing\n"
-
-
 # What a person may write, as records: loading what is written of them gives them back.
 
 _CODES = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,7}", fullmatch=True)
@@ -314,7 +188,7 @@ def _downloads(draw: st.DrawFn) -> Download:
 
 
 @st.composite
-def _requests(draw: st.DrawFn) -> Request:
+def requests(draw: st.DrawFn) -> Request:
     begin, end = draw(_SPANS)
     is_by_device = draw(st.booleans())
     source: dict[str, Any] = (
@@ -366,7 +240,7 @@ _MANIFESTS = st.builds(
         state=st.none() | st.just("p.json"),
     ),
     downloads=st.lists(_downloads(), max_size=3, unique_by=lambda download: download.name.lower()).map(tuple),
-    requests=st.lists(_requests(), max_size=3, unique_by=lambda request: request.name.lower()).map(tuple),
+    requests=st.lists(requests(), max_size=3, unique_by=lambda request: request.name.lower()).map(tuple),
 )
 
 
@@ -375,14 +249,3 @@ _MANIFESTS = st.builds(
 def test_loading_what_was_written_gives_the_manifest_back(manifest: Manifest) -> None:
     text = format_manifest(manifest_mapping(manifest))
     assert without_places(load_text(text)) == without_places(manifest)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(_requests(), max_size=3, unique_by=lambda request: request.name.lower()))
-def test_replaced_requests_are_read_back(tmp_path_factory: pytest.TempPathFactory, requests: list[Request]) -> None:
-    path = tmp_path_factory.mktemp("edit") / "oncsync.yaml"
-    path.write_text(COMMENTED, encoding="utf-8")
-    replace_requests(path, requests)
-    manifest = load_manifest(path)
-    assert without_places(manifest).requests == tuple(requests)
-    assert manifest.downloads[0].options == {"": {"dpo_x": "off"}}

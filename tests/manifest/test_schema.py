@@ -17,7 +17,8 @@ from oncsync.manifest.mapping import DOWNLOAD_ORDER, REQUEST_ORDER
 from oncsync.manifest.model import DAYS_OF_WEEK
 from oncsync.manifest.rows import ROW_KEYS
 from oncsync.schemas import load_schema
-from tests.manifest.test_edit import COMMENTED, WRITTEN
+from tests.manifest.test_amend import WRITTEN as COMMENTED
+from tests.manifest.test_edit import WRITTEN
 from tests.manifest.test_load import WHALES
 
 SCHEMA = load_schema("manifest")

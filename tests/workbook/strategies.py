@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
+from oncsync.manifest.validate import looks_secret
 from oncsync.timespan import UTC
 from oncsync.workbook.cells import clean_text, moment_text
 from oncsync.workbook.layout import CellValue, Tab, is_ours, tab_of
@@ -47,7 +48,7 @@ def cells() -> st.SearchStrategy[CellValue]:
 def own_headers(tab: Tab) -> st.SearchStrategy[list[str]]:
     """Gives headers that a person may have made up, none of them documented or ours."""
     headers = (TEXTS.map(clean_text) | st.sampled_from(["checked by", "Path", "name"])).filter(
-        lambda text: tab.column(text) is None and not is_ours(text)
+        lambda text: tab.column(text) is None and not is_ours(text) and not looks_secret(text)
     )
     return st.lists(headers, max_size=3, unique=True)
 
@@ -62,16 +63,20 @@ def spans(draw: st.DrawFn) -> tuple[str, str | None]:
 
 @st.composite
 def rows_of(draw: st.DrawFn, method: Literal["byLocation", "byDevice"]) -> list[Row]:
-    """Gives rows of one tab that share their own columns, numbered as they will stand in it."""
+    """Gives rows of one tab, numbered as they will stand in it; own columns stand behind one that is sent, or last."""
     tab = tab_of(method)
     own = draw(own_headers(tab))
+    behind = draw(st.sampled_from([None, *(column.header for column in tab.columns if column.kind != "information")]))
     rows = []
     for number in range(2, 2 + draw(st.integers(0, 4))):
         columns: dict[str, CellValue] = {}
-        for header in tab.information_headers:
-            if draw(st.booleans()):
-                columns[header] = draw(cells())
-        columns |= {header: draw(st.none() | cells()) for header in own}
+        for column in tab.columns:
+            if column.kind == "information" and draw(st.booleans()):
+                columns[column.header] = draw(cells())
+            if own and column.header == behind:
+                columns |= {behind: None} | {header: draw(st.none() | cells()) for header in own}
+        if behind is None:
+            columns |= {header: draw(st.none() | cells()) for header in own}
         rows.append(draw(_row(method, number, columns)))
     return rows
 

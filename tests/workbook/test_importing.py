@@ -175,6 +175,7 @@ def test_other_rows_keep_their_split() -> None:
     assert imported(row(), splitDateRange="all").requests[0].split_date_range is None
     assert imported(row(end=None), splitDateRange="week").requests[0].split_date_range is None
     assert imported(row(end=None, split_date_range="day")).requests[0].split_date_range == "day"
+    assert imported(row(end=None, download=False)).requests[0].split_date_range is None
 
 
 def exported(**changes: Any) -> Row:
