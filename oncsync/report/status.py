@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from oncsync.lockfile import Chunk, Lock, LockedRequest, describe_request
-from oncsync.state import ChunkState, State
+from oncsync.state import ChunkState, State, restrictions_in
 from oncsync.timespan import Span, merge_spans
 
 
@@ -40,6 +40,8 @@ class RequestStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Chunks that begin in the future."""
     covered: int = 0
     """Of those done: chunks whose data are here in files that were cut in another way."""
+    restricted: int = 0
+    """Of those done: chunks that may lack data, because the service spoke of restrictions."""
     files: int = 0
     bytes: int = 0
     is_off: bool = False
@@ -70,6 +72,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pending: int
     open: int
     waiting: int
+    restricted: int
     files: int
     bytes: int
     unwanted_files: int
@@ -117,6 +120,7 @@ def make_status(lock: Lock, state: State, steps: Mapping[str, str], folder: str)
         pending=groups.count("pending"),
         open=groups.count("open"),
         waiting=groups.count("waiting"),
+        restricted=sum(_is_restricted(key, state, steps) for key in ids),
         unwanted_files=len(unwanted),
         files=len(held),
         bytes=sum(file.bytes for file in held),
@@ -150,6 +154,12 @@ def _group(key: str, state: State, steps: Mapping[str, str]) -> str:
     return _GROUPS[step]
 
 
+def _is_restricted(key: str, state: State, steps: Mapping[str, str]) -> bool:
+    """Whether the files of a chunk are here while the service spoke of restrictions (open question 46)."""
+    chunk = state.chunks.get(key)
+    return chunk is not None and _group(key, state, steps) == "done" and bool(restrictions_in(chunk.notes))
+
+
 def _request_status(request: LockedRequest, state: State, steps: Mapping[str, str]) -> RequestStatus:
     counts: dict[str, int] = defaultdict(int)
     failures: dict[tuple[str, str], list[tuple[Chunk, datetime | None]]] = defaultdict(list)
@@ -159,6 +169,7 @@ def _request_status(request: LockedRequest, state: State, steps: Mapping[str, st
         group = _group(chunk.id, state, steps)
         counts[group] += 1
         counts["covered"] += steps.get(chunk.id) == "covered"
+        counts["restricted"] += _is_restricted(chunk.id, state, steps)
         chunk_state = state.chunks.get(chunk.id)
         if chunk_state is None:
             continue
@@ -180,6 +191,7 @@ def _request_status(request: LockedRequest, state: State, steps: Mapping[str, st
         open=counts["open"],
         waiting=counts["waiting"],
         covered=counts["covered"],
+        restricted=counts["restricted"],
         files=files,
         bytes=size,
         is_off=not request.download,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from oncsync.resolver.products import ChosenProduct
+from oncsync.resolver.options import ChosenProduct
 from oncsync.resolver.requests import Site
 from oncsync.resolver.survey import Survey
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,32 +10,36 @@ import msgspec
 from oncsync.api.records import DataProduct
 from oncsync.errors import Problem
 from oncsync.lockfile import LockedRequest, sort_requests
-from oncsync.manifest import Download, Manifest, Request, effective_split
+from oncsync.manifest import Download, Manifest, effective_split
 from oncsync.resolver.about import describe_site
-from oncsync.resolver.findings import EntryError, Remark, enumerate_codes, where
-from oncsync.resolver.products import (
+from oncsync.resolver.asked import Asked, what_is_asked
+from oncsync.resolver.earlier import Earlier
+from oncsync.resolver.findings import EntryError, Remark, TooManyError, enumerate_codes, suggest, where
+from oncsync.resolver.near import describe_unplaced, sites_near
+from oncsync.resolver.options import (
+    ChosenProduct,
     check_options,
+    describes_options,
+    pair_of,
+    uneven_options,
+    unpinnable,
+    with_options,
+)
+from oncsync.resolver.products import (
     choose_products,
     codes_of,
-    describes_options,
+    describe_existing,
     explain_no_product,
     impossible_pairs,
-    uneven_options,
-    with_options,
 )
 from oncsync.resolver.requests import Cut, Site, TooManyChunksError, build_requests, check_count, mark_repeats
 from oncsync.resolver.selection import select_sites, unknown_codes
-from oncsync.resolver.spans import describe_widening, evaluate_span
 from oncsync.resolver.survey import Survey
-from oncsync.timespan import Span, TimeTextError, format_instant
+from oncsync.timespan import TimeTextError, format_instant
 
-NOT_YET: dict[str, Callable[[Download], bool]] = {
-    "events": lambda download: download.events is not None,
-    "near": lambda download: download.near is not None,
-    "pinOptions": lambda download: download.pin_options,
-    "service": lambda download: download.service != "dataProductDelivery",
-}
-"""Keys that are valid in a manifest but that this version cannot honour; it says so instead of passing them over."""
+MANY_HINT = "every chunk is an order of its own: split into longer pieces, or narrow the span or the filters"
+
+MOST_ASKED_FOR_A_MESSAGE = 8
 
 Source = tuple[tuple[str, str], ...]
 """What names an instrument in a request, in ONC's spelling: place and category, or device, and the property if any."""
@@ -53,13 +57,14 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 class _Gathering:
-    """What comes together while the instruments of one entry are gone through; `before` are its previous lines."""
+    """What comes together while the instruments of one entry are gone through."""
 
-    def __init__(self, before: Iterable[LockedRequest]) -> None:
+    def __init__(self, earlier: Earlier) -> None:
+        self.earlier = earlier
         self.remarks: list[str] = []
         self.lost: list[str] = []
         self._before: dict[frozenset[tuple[str, str]], list[LockedRequest]] = {}
-        for request in before:
+        for request in earlier.lines:
             self._before.setdefault(frozenset(request.source.items()), []).append(request)
 
     def keep_lost(
@@ -74,86 +79,103 @@ class _Gathering:
             self.remarks.append(f"no data product is listed for {enumerate_codes(never)}, left out")
         return kept
 
+    def choose_options(
+        self, source: Source, product: DataProduct, download: Download, *, is_described: bool
+    ) -> ChosenProduct:
+        """Gives a product with the options to send, those that were pinned before in the place of today's."""
+        kept = self.earlier.pinned(dict(source), product.data_product_code, product.extension)
+        chosen = with_options(product, download, is_described=is_described, kept=kept)
+        if not download.pin_options:
+            return chosen
+        today = with_options(product, download, is_described=is_described)
+        if today.options != chosen.options:
+            changed = enumerate_codes(
+                key for key in {*today.options, *chosen.options} if today.options.get(key) != chosen.options.get(key)
+            )
+            self.remarks.append(
+                f"ONC's defaults for {changed} of {pair_of(product)} are others by now; the pinned ones stay,"
+                " `oncsync resolve --upgrade` takes those of today"
+            )
+        for key in unpinnable(product, chosen.options):
+            self.remarks.append(f"`{key}` of {pair_of(product)} cannot be pinned: write it under `options`")
+        return chosen
+
 
 def resolve_download(
-    download: Download, manifest: Manifest, survey: Survey, now: datetime, before: Iterable[LockedRequest] = ()
+    download: Download,
+    manifest: Manifest,
+    survey: Survey,
+    now: datetime,
+    earlier: Earlier | None = None,
+    *,
+    allow_many: bool = False,
 ) -> Resolved:
     """Gives the requests that a download means at `now`; raises `EntryError`, and what asking the service raises.
 
-    `before` are the entry's lines of the same meaning in the lock that stands.
+    `earlier` is what the lock that stands knows of the entry; `allow_many` lets it have any number of chunks.
     """
-    refuse_what_is_not_there_yet(download, [key for key, is_used in NOT_YET.items() if is_used(download)])
-    cut = Cut(*effective_split(manifest.settings, download))
-    span = entry_span(download, cut, now)
-    sites = select_sites(download, survey)
-    present = [site for site in sites if not site.clipped(span).is_empty]
+    if download.service != "dataProductDelivery":
+        message = f"`{download.name}`: this version of oncsync cannot resolve `service: {download.service}` yet"
+        raise EntryError(Problem(where(download, "service"), message))
+    cut = Cut(*effective_split(manifest.settings, download), allow_many)
+    asked = what_is_asked(download, manifest.path, survey, cut, now)
+    if asked.span is None:
+        return Resolved((), _remarks(download, asked.remarks))
+    found = select_sites(asked.download, survey)
+    sites = [site.seen_from(now) for site in sites_near(download, found)]
+    present = [site for site in sites if asked.pieces(site)]
     if not present:
-        when = f"{format_instant(span.begin)} to {format_instant(span.end)}"
-        remark = f"nothing was deployed from {when} (exclusive): {_when(sites)}"
-        return Resolved((), (Remark(download.name, remark),), is_quiet=True)
+        return Resolved((), _remarks(download, [*asked.remarks, _describe_absence(asked, sites)]), is_quiet=True)
+    gathering = _Gathering(earlier or Earlier())
+    gathering.remarks += asked.remarks
+    gathering.remarks += describe_unplaced(download, (site for site in found if asked.pieces(site)))
+    gathering.remarks += asked.describe_missed(sites)
     methods = ("byLocation", "byDevice") if download.download_method == "all" else (download.download_method,)
-    widening = describe_widening(download.begin or "", download.end, cut.split, span, now)
-    gathering = _Gathering(before)
-    gathering.remarks += [widening] if widening else []
     try:
-        found = {method: _resolve_method(method, download, present, survey, span, cut, gathering) for method in methods}
+        made = {method: _resolve_method(method, asked, present, survey, cut, gathering) for method in methods}
     except (TooManyChunksError, TimeTextError) as error:
-        hint = "split into longer pieces, or narrow the span or the filters"
-        raise EntryError(Problem(where(download, "splitDateRange"), f"`{download.name}`: {error}", hint)) from None
-    by_location, by_device = found.get("byLocation", []), found.get("byDevice", [])
+        problem = Problem(where(download, "splitDateRange"), f"`{download.name}`: {error}", MANY_HINT)
+        raise TooManyError(problem) from None
+    by_location, by_device = made.get("byLocation", []), made.get("byDevice", [])
     requests = sort_requests([*by_location, *mark_repeats(by_device, by_location)])
-    remarks = tuple(Remark(download.name, text) for text in dict.fromkeys(gathering.remarks))
-    return Resolved(requests, remarks, lost=tuple(dict.fromkeys(gathering.lost)))
+    lost = tuple(dict.fromkeys(gathering.lost))
+    return Resolved(requests, _remarks(download, gathering.remarks), lost=lost)
 
 
-def entry_span(entry: Download | Request, cut: Cut, now: datetime) -> Span:
-    """Gives the span an entry means at `now`; raises `EntryError` when it has none."""
-    try:
-        return evaluate_span(entry.begin or "", entry.end, cut.split, cut.day_of_week, now)
-    except TimeTextError as error:
-        raise EntryError(Problem(where(entry, "begin"), f"`{entry.name}`: {error}")) from None
+def _remarks(download: Download, texts: Iterable[str]) -> tuple[Remark, ...]:
+    return tuple(Remark(download.name, text) for text in dict.fromkeys(texts))
 
 
-def refuse_what_is_not_there_yet(entry: Download | Request, keys: Iterable[str]) -> None:
-    """Raises `EntryError` for keys of an entry that this version cannot honour."""
-    problems = [
-        Problem(where(entry, key), f"`{entry.name}`: this version of oncsync cannot resolve `{key}` yet")
-        for key in keys
-    ]
-    if problems:
-        raise EntryError(*problems)
-
-
-def _when(sites: Sequence[Site]) -> str:
+def _describe_absence(asked: Asked, sites: Sequence[Site]) -> str:
+    """Says that nothing was deployed when it was asked for, and when it was."""
+    assert asked.span is not None
     first = min(site.begin for site in sites)
     ends = [site.end for site in sites if site.end is not None]
     last = format_instant(max(ends)) if len(ends) == len(sites) else "today"
-    return f"the deployments that match lie between {format_instant(first)} and {last}"
+    when = f"{format_instant(asked.span.begin)} to {format_instant(asked.span.end)} (exclusive)"
+    span = f"from {when}" if asked.windows is None else f"during any event from {when}"
+    return f"nothing was deployed {span}: the deployments that match lie between {format_instant(first)} and {last}"
 
 
 def _resolve_method(
-    method: str,
-    download: Download,
-    sites: Sequence[Site],
-    survey: Survey,
-    span: Span,
-    cut: Cut,
-    gathering: _Gathering,
+    method: str, asked: Asked, sites: Sequence[Site], survey: Survey, cut: Cut, gathering: _Gathering
 ) -> list[LockedRequest]:
+    download = asked.download
     by_source = _group_by_source(method, download, sites)
     listings = survey.in_parallel(survey.listing, [dict(source) for source in by_source])
-    chosen = _choose(download, listings, survey, gathering.remarks)
+    chosen = _choose(download, list(by_source), listings, survey, gathering.remarks)
     kept = gathering.keep_lost(by_source, listings)
     describe = describe_site(method, survey, sites)
     is_described = describes_options(product for products in chosen for product in products)
     requests: list[LockedRequest] = [request for requests in kept.values() for request in requests]
     count = sum(len(request.chunks) for request in requests)
     for (source, group), products in zip(by_source.items(), chosen, strict=True):
-        for product in (with_options(product, download, is_described=is_described) for product in products):
-            about = [describe(site, product) for site in group]
-            built = build_requests(group, span, dict(source), product, cut, about)
+        pieces = [piece for site in group for piece in asked.pieces(site)]
+        for product in products:
+            with_its_options = gathering.choose_options(source, product, download, is_described=is_described)
+            built = build_requests(pieces, dict(source), with_its_options, cut, describe)
             count += sum(len(request.chunks) for request in built)
-            check_count(count)
+            check_count(count, cut)
             requests += built
     return requests
 
@@ -163,7 +185,11 @@ def _name(source: Source) -> str:
 
 
 def _choose(
-    download: Download, listings: Sequence[Sequence[DataProduct]], survey: Survey, remarks: list[str]
+    download: Download,
+    sources: Sequence[Source],
+    listings: Sequence[Sequence[DataProduct]],
+    survey: Survey,
+    remarks: list[str],
 ) -> list[list[DataProduct]]:
     """Gives the products of each listing that the entry means; raises `EntryError` when it means none of any."""
     chosen = [choose_products(listing, download) for listing in listings]
@@ -171,30 +197,60 @@ def _choose(
     if problems:
         raise EntryError(*problems)
     if not any(chosen):
-        raise EntryError(explain_no_product(listings, download))
+        measured = _measured_there(download, sources, survey) if not any(listings) else frozenset()
+        raise EntryError(explain_no_product(listings, download, measured))
     together = [product for products in chosen for product in products]
     problems = check_options(together, download)
     if problems:
         raise EntryError(*problems)
     missing = impossible_pairs(listings, download)
     if missing:
-        remarks.append(f"these do not exist there and are left out: {', '.join(missing)}")
+        exist = describe_existing(listings, download)
+        remarks.append(f"{exist}; these do not exist there and are left out: {', '.join(missing)}")
     remarks += uneven_options(together, download)
     return chosen
 
 
+def _measured_there(download: Download, sources: Sequence[Source], survey: Survey) -> frozenset[str]:
+    """Gives the properties that the instruments of an entry measure, for a message only; a few are asked."""
+    if not download.property_codes:
+        return frozenset()
+    bare = dict.fromkeys(tuple(one for one in source if one[0] != "propertyCode") for source in sources)
+    asked = [dict(source) for source in list(bare)[:MOST_ASKED_FOR_A_MESSAGE]]
+    return frozenset(code for answer in survey.in_parallel(survey.properties_of, asked) for code in answer)
+
+
 def _unknown_products(download: Download, listings: Sequence[Sequence[DataProduct]], survey: Survey) -> list[Problem]:
     """Gives the products and extensions that ONC knows nowhere; asks for the whole list only when one is not there."""
-    codes, extensions = codes_of(product for listing in listings for product in listing)
-    named = {*download.extensions, *download.prefer}
-    if codes.issuperset(download.data_product_codes) and extensions.issuperset(named):
+    listed = [product for listing in listings for product in listing]
+    codes, extensions = codes_of(listed)
+    dropped_codes = download.exclude.get("dataProductCode", ())
+    dropped_extensions = download.exclude.get("extension", ())
+    strange_names = [name for name in download.data_product_names if not _names_any(name, listed)]
+    named = {*download.extensions, *download.prefer, *dropped_extensions}
+    is_known = codes.issuperset({*download.data_product_codes, *dropped_codes}) and extensions.issuperset(named)
+    if is_known and not strange_names:
         return []
-    all_codes, all_extensions = codes_of(survey.all_products())
+    everything = survey.all_products()
+    all_codes, all_extensions = codes_of(everything)
     return [
         *unknown_codes(download, "dataProductCode", download.data_product_codes, codes | all_codes),
+        *unknown_codes(download, "dataProductCode", dropped_codes, codes | all_codes, at="exclude"),
         *unknown_codes(download, "extension", download.extensions, extensions | all_extensions),
-        *unknown_codes(download, "prefer", download.prefer, extensions | all_extensions),
+        *unknown_codes(download, "extension", dropped_extensions, extensions | all_extensions, at="exclude"),
+        *unknown_codes(download, "extension", download.prefer, extensions | all_extensions, at="prefer"),
+        *(_unknown_name(download, name, everything) for name in strange_names if not _names_any(name, everything)),
     ]
+
+
+def _names_any(name: str, products: Iterable[DataProduct]) -> bool:
+    return any(name.casefold() in product.data_product_name.casefold() for product in products)
+
+
+def _unknown_name(download: Download, name: str, products: Iterable[DataProduct]) -> Problem:
+    hint = suggest(name, {product.data_product_name for product in products if product.data_product_name})
+    message = f"`{download.name}`: no data product of ONC is called `{name}`"
+    return Problem(where(download, "dataProductName"), message, hint)
 
 
 def _group_by_source(method: str, download: Download, sites: Sequence[Site]) -> dict[Source, list[Site]]:

@@ -29,6 +29,10 @@ class EntryError(Exception):
         super().__init__("; ".join(problem.message for problem in self.problems))
 
 
+class TooManyError(EntryError):
+    """Says that an entry means more chunks than anyone asks for by mistake; `--allow-many` lets it."""
+
+
 def where(entry: Download | Request, key: str | None = None) -> str:
     """Gives the place of a key of an entry, as far as it is known, for a message."""
     place: Place | None = entry.places.get(key) if key else None

@@ -1,31 +1,18 @@
-"""Which products and extensions an entry means, and with which options. Pure.
+"""Which products and extensions an entry means, and why there are none when there are none. Pure.
 
-Sources: R39-R42, R46, R47, R123, the glossary's "safe client rule", open question 51.
+Sources: R39-R42, R46, R47, R123.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from oncsync.api.records import AllowableRange, DataProduct, ProductOption
+from oncsync.api.records import DataProduct
 from oncsync.errors import Problem
 from oncsync.manifest import Download
-from oncsync.resolver.findings import enumerate_codes, suggest, where
-
-PRODUCT_KEYS = ("dataProductCode", "dataProductName", "extension")
-
-
-class ChosenProduct(msgspec.Struct, frozen=True):
-    """A product in one extension, with the options that will be sent and the listing's defaults for the others."""
-
-    code: str
-    name: str
-    extension: str
-    help_document: str
-    options: dict[str, str]
-    defaults: dict[str, str]
+from oncsync.resolver.findings import enumerate_codes, where
 
 
 def is_wanted(product: DataProduct, download: Download) -> bool:
@@ -89,186 +76,79 @@ def codes_of(products: Iterable[DataProduct]) -> tuple[frozenset[str], frozenset
     return frozenset(one.data_product_code for one in listed), frozenset(one.extension for one in listed)
 
 
-def explain_no_product(listings: Iterable[Sequence[DataProduct]], download: Download) -> Problem:
-    """Says which filter left no product, and what would have matched (R42, R123)."""
+def describe_existing(listings: Iterable[Sequence[DataProduct]], download: Download) -> str:
+    """Says what exists there of the kind that an entry names: pairs, products or formats."""
     products = [product for listing in listings for product in listing]
+    if not download.data_product_codes:
+        return f"there are {enumerate_codes(product.extension for product in products)}"
+    if not download.extensions:
+        return f"there are {enumerate_codes(product.data_product_code for product in products)}"
+    named = [product for product in products if product.data_product_code in download.data_product_codes]
+    return f"there are {enumerate_codes(f'{one.data_product_code}/{one.extension}' for one in named)}"
+
+
+class _Filter(msgspec.Struct, frozen=True):
+    """A filter that may be what empties the set: the entry without it, and how to say so."""
+
+    key: str
+    without: Download
+    message: str
+    hint: str
+    called: Callable[[DataProduct], str]
+
+
+def explain_no_product(
+    listings: Iterable[Sequence[DataProduct]], download: Download, measured: Iterable[str] = ()
+) -> Problem:
+    """Says which filter left no product, and what would have matched (R42, R123).
+
+    `measured` are the properties that the instruments measure, when the entry names others.
+    """
+    products = [product for listing in listings for product in listing]
+    name = f"`{download.name}`"
+    if not products and download.property_codes:
+        known = enumerate_codes(measured)
+        message = f"{name}: no instrument there measures {enumerate_codes(download.property_codes)}"
+        return Problem(where(download, "propertyCode"), message, f"these exist there: {known}" if known else None)
     if not products:
-        return Problem(where(download), f"`{download.name}` matches deployments that offer no data product at all")
+        return Problem(where(download), f"{name} matches deployments that offer no data product at all")
     codes = {product.data_product_code for product in products}
     unknown = [code for code in download.data_product_codes if code not in codes]
     if download.data_product_codes and len(unknown) == len(download.data_product_codes):
-        return Problem(
-            where(download, "dataProductCode"),
-            f"`{download.name}`: no instrument there offers the data product {enumerate_codes(unknown)}",
-            f"these exist there: {enumerate_codes(codes)}",
-        )
-    without = msgspec.structs.replace(download, extensions=())
-    extensions = {product.extension for product in products if is_wanted(product, without)}
-    if download.extensions and extensions:
-        of = f" of {enumerate_codes(download.data_product_codes)}" if download.data_product_codes else ""
-        return Problem(
-            where(download, "extension"),
-            f"`{download.name}`: the extension {enumerate_codes(download.extensions)} does not exist there",
-            f"these formats{of} exist: {enumerate_codes(extensions)}",
-        )
-    return Problem(
-        where(download, "dataProductName" if download.data_product_names else "dataProductCode"),
-        f"`{download.name}`: no data product there passes its filters",
-        f"these exist there: {enumerate_codes(codes)}",
+        message = f"{name}: no instrument there offers the data product {enumerate_codes(unknown)}"
+        return Problem(where(download, "dataProductCode"), message, f"these exist there: {enumerate_codes(codes)}")
+    for one in _filters(download):
+        kept = {one.called(product) for product in products if is_wanted(product, one.without)}
+        if kept:
+            return Problem(where(download, one.key), f"{name}: {one.message}", f"{one.hint} {enumerate_codes(kept)}")
+    message = f"{name}: no data product there passes its filters"
+    return Problem(where(download, "dataProductCode"), message, f"these exist there: {enumerate_codes(codes)}")
+
+
+def _filters(download: Download) -> tuple[_Filter, ...]:
+    """Gives the filters of an entry, in the order in which they are suspected."""
+    replace = msgspec.structs.replace
+    of = f" of {enumerate_codes(download.data_product_codes)}" if download.data_product_codes else ""
+    return (
+        _Filter(
+            "exclude",
+            replace(download, exclude={}),
+            "`exclude` drops every data product that the other filters keep",
+            "those are",
+            lambda product: f"{product.data_product_code}/{product.extension}",
+        ),
+        _Filter(
+            "dataProductName",
+            replace(download, data_product_names=()),
+            f"no data product there is called {enumerate_codes(download.data_product_names)}",
+            "these exist there:",
+            lambda product: product.data_product_name,
+        ),
+        _Filter(
+            "extension",
+            replace(download, extensions=()),
+            f"the extension {enumerate_codes(download.extensions)} does not exist there",
+            f"these formats{of} exist:",
+            lambda product: product.extension,
+        ),
     )
-
-
-# --- Options ---------------------------------------------------------------------------------------------------
-
-
-def written_options(
-    options: Mapping[str, Mapping[str, str]], product: DataProduct, *, is_described: bool = True
-) -> dict[str, str]:
-    """Gives the options to send for a pair: those for all products, then for `CODE`, then for `CODE/ext`.
-
-    Only what the listing has for the pair is sent, and only with a value that it takes (glossary). A listing that
-    describes no option of any product (`is_described`) cannot tell, so everything written is sent.
-    """
-    listed = _listed_options(product.options)
-    own = options.get(_pair(product), {}) if not product.options else {}
-    return {
-        key: value
-        for key, value in _merged(options, product).items()
-        if not is_described or key in own or (key in listed and _allows(listed[key], value))
-    }
-
-
-def _merged(options: Mapping[str, Mapping[str, str]], product: DataProduct) -> dict[str, str]:
-    scopes = ("", product.data_product_code, _pair(product))
-    return {key: value for scope in scopes for key, value in options.get(scope, {}).items()}
-
-
-def _pair(product: DataProduct) -> str:
-    return f"{product.data_product_code}/{product.extension}"
-
-
-def describes_options(products: Iterable[DataProduct]) -> bool:
-    """Whether a listing says anything about options; answers from before 2022 do not (onc-api.md 2.7)."""
-    return any(product.options for product in products)
-
-
-def with_options(product: DataProduct, download: Download, *, is_described: bool = True) -> ChosenProduct:
-    """Gives the pair with the options to send; the listing's defaults are kept for review, never sent."""
-    options = written_options(download.options, product, is_described=is_described)
-    defaults = {
-        option.option: option.default_value
-        for option in product.options
-        if option.option not in options and option.default_value is not None
-    }
-    return ChosenProduct(
-        code=product.data_product_code,
-        name=product.data_product_name,
-        extension=product.extension,
-        help_document=product.help_document or "",
-        options=dict(sorted(options.items())),
-        defaults=dict(sorted(defaults.items())),
-    )
-
-
-def check_options(chosen: Sequence[DataProduct], download: Download) -> list[Problem]:
-    """Gives what is wrong with an entry's options, held against every pair that it chose at every place."""
-    problems = [
-        problem
-        for scope, options in download.options.items()
-        for problem in _check_scope(scope, options, chosen, download)
-    ]
-    for products in _by_pair(chosen).values():
-        for key, value in _merged(download.options, products[0]).items():
-            listed = [known[key] for product in products if key in (known := _listed_options(product.options))]
-            if listed and not any(_allows(option, value) for option in listed):
-                message = f"`{download.name}`: `{key}={value}` is not possible for {_pair(products[0])}"
-                hint = _allowed(listed[0]) + _see(products)
-                problems.append(Problem(where(download, "options"), message, hint))
-    return list(dict.fromkeys(problems))
-
-
-def uneven_options(chosen: Sequence[DataProduct], download: Download) -> list[str]:
-    """Gives what a person should know of values that one place takes and another does not."""
-    return [
-        f"`{key}={value}` is not possible everywhere for {pair}; it is not sent where it is not"
-        for pair, products in _by_pair(chosen).items()
-        for key, value in _merged(download.options, products[0]).items()
-        if len(
-            {_allows(known[key], value) for product in products if key in (known := _listed_options(product.options))}
-        )
-        > 1
-    ]
-
-
-def _by_pair(chosen: Iterable[DataProduct]) -> dict[str, list[DataProduct]]:
-    pairs: dict[str, list[DataProduct]] = {}
-    for product in chosen:
-        pairs.setdefault(_pair(product), []).append(product)
-    return pairs
-
-
-def _check_scope(
-    scope: str, options: Mapping[str, str], chosen: Sequence[DataProduct], download: Download
-) -> list[Problem]:
-    """Gives what is wrong with where options are written: for no product of the entry, or for none that takes them."""
-    place = where(download, "options")
-    pairs = [product for product in chosen if scope in ("", product.data_product_code, _pair(product))]
-    if not pairs:
-        known = {name for product in chosen for name in (product.data_product_code, _pair(product))}
-        message = f"`{download.name}` has options for `{scope}`, which it does not download"
-        return [Problem(place, message, suggest(scope, known))]
-    is_silent = not describes_options(pairs if "/" in scope else chosen)
-    listed = {name for product in pairs for name in _listed_options(product.options)}
-    of = f"`{scope}`" if scope else "no product it downloads"
-    verb = "has no option" if scope else "has the option"
-    exist = f"these exist: {enumerate_codes(listed)}" if listed else "it takes no options"
-    return [
-        Problem(place, f"`{download.name}`: {of} {verb} `{key}`", (suggest(key, listed) or exist) + _see(pairs))
-        for key in options
-        if key not in listed and not is_silent
-    ]
-
-
-def _see(products: Iterable[DataProduct]) -> str:
-    link = next((product.help_document for product in products if product.help_document), None)
-    return f"; see {link}" if link else ""
-
-
-def _listed_options(options: Iterable[ProductOption]) -> dict[str, ProductOption]:
-    listed: dict[str, ProductOption] = {}
-    for option in options:
-        listed[option.option] = option
-        for below in option.suboptions:
-            if below.option != "dpo_none":
-                listed.setdefault(below.option, below)
-    return listed
-
-
-def _allows(option: ProductOption, value: str) -> bool:
-    if value in option.allowable_values or not (option.allowable_values or option.allowable_range):
-        return True
-    bounds = option.allowable_range
-    if bounds is None:
-        return False
-    try:
-        number = float(value)
-    except ValueError:
-        return False
-    is_above = bounds.lower_bound is None or number >= bounds.lower_bound
-    is_below = bounds.upper_bound is None or number <= bounds.upper_bound
-    return is_above and is_below and (not bounds.only_integers or number.is_integer())
-
-
-def _allowed(option: ProductOption) -> str:
-    listed = enumerate_codes(option.allowable_values, most=20)
-    return f"allowed: {' or '.join(filter(None, [listed, _range_words(option.allowable_range)]))}"
-
-
-def _range_words(bounds: AllowableRange | None) -> str:
-    """Gives `a whole number from 1 to 60 s`, as far as the bounds are known."""
-    if bounds is None:
-        return ""
-    low = f" from {bounds.lower_bound:g}" if bounds.lower_bound is not None else ""
-    high = f" to {bounds.upper_bound:g}" if bounds.upper_bound is not None else ""
-    unit = f" {bounds.unit_of_measure}" if bounds.unit_of_measure else ""
-    return f"{'a whole number' if bounds.only_integers else 'a number'}{low}{high}{unit}"

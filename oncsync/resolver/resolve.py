@@ -2,27 +2,31 @@
 
 An entry that cannot be asked, or that suddenly means nothing, keeps its previous lines and is reported (exit 3).
 Unknown codes, and filters that never matched anything, stop everything before the lock is touched (exit 2). Which of
-the two it is, the previous lock knows: it holds lines of the same entry, or it does not.
+the two it is, the previous lock knows: it holds lines of the same entry, or it does not. An exact request is never
+dropped: where discovery disagrees, a remark says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from oncsync.api.session import Session
-from oncsync.errors import Problem, ProblemsError, ServiceError, UnreachableError
-from oncsync.lockfile import Lock, LockedRequest, LockEntry, product_digest, request_id, sort_entries
-from oncsync.manifest import Download, Manifest, Request, effective_split, entry_digest
-from oncsync.resolver.downloads import Resolved, entry_span, refuse_what_is_not_there_yet, resolve_download
-from oncsync.resolver.findings import EntryError, Remark, enumerate_codes, where
-from oncsync.resolver.requests import Cut, TooManyChunksError, cut_chunks
-from oncsync.resolver.spans import moving_bounds, span_expression
+from oncsync.errors import FaultError, Problem, ProblemsError, ServiceError, UnreachableError
+from oncsync.lockfile import Lock, LockEntry, sort_entries
+from oncsync.manifest import Download, Manifest, Request, entry_digest
+from oncsync.resolver.downloads import MANY_HINT, Resolved, resolve_download
+from oncsync.resolver.earlier import Earlier, read_earlier
+from oncsync.resolver.findings import EntryError, Remark, TooManyError, enumerate_codes, where
+from oncsync.resolver.repeats import find_repeats, mark_repeating_rows
+from oncsync.resolver.requests import Cut, TooManyChunksError, check_count
+from oncsync.resolver.rows import RowDesk, resolve_row
+from oncsync.resolver.spans import span_expression
 from oncsync.resolver.survey import Survey
-from oncsync.timespan import TimeTextError
 
 LOST_HINT = "their previous lines stand; exclude them, or change the entry, if they are gone for good"
 
@@ -50,15 +54,17 @@ def resolve_manifest(
     now: Callable[[], datetime],
     previous: Lock | None,
     *,
-    only_moving: bool = False,
+    allow_many: bool = False,
+    upgrade: bool = False,
 ) -> Resolution:
     """Gives the lock that `manifest` means at `now()` (a UTC instant, the same for all entries).
 
-    With `only_moving` the entries whose span does not move with the clock keep the lines of `previous` unasked.
+    `allow_many` lets it have more chunks than anyone asks for by mistake; `upgrade` takes the options of `pinOptions`
+    anew, which otherwise stay what they are in `previous`.
 
     `now` is read after the service has answered once, so that it may look at the service's clock. Raises
     `ProblemsError` for what a person must change, `TokenError` when the token is refused and `UnreachableError` when
-    no entry at all could be asked.
+    no entry at all could be asked, be it that all that came back were faults.
     """
     survey = Survey(session)
     entries: list[Download | Request] = [*manifest.downloads, *manifest.requests]
@@ -70,28 +76,39 @@ def resolve_manifest(
     gathered = _Gathered()
     for download in manifest.downloads:
         bare = _bare_entry(download, manifest)
-        if only_moving and bare.relative is None and bare.key in before:
-            gathered.entries.append(before[bare.key])
-            continue
+        old = before.get(bare.key)
+        earlier = read_earlier(old, bare.digest, upgrade=upgrade)
         _resolve_one(
             download,
             bare,
-            before.get(bare.key),
+            old,
             gathered,
-            lambda one, lines: resolve_download(one, manifest, survey, moment, lines),
+            partial(
+                resolve_download, manifest=manifest, survey=survey, now=moment, earlier=earlier, allow_many=allow_many
+            ),
         )
-    for request in manifest.requests:
-        try:
-            gathered.entries.append(_resolve_row(request, manifest, moment))
-        except EntryError as error:
-            gathered.problems.extend(error.problems)
+    _resolve_rows(manifest, survey, moment, before, gathered, allow_many, upgrade)
+    gathered.refuse_too_many(entries, allow_many)
     if gathered.problems:
-        raise ProblemsError(f"`{manifest.path.name}` cannot be resolved:", gathered.problems)
-    asked = sum(not only_moving or _bare_entry(one, manifest).relative is not None for one in manifest.downloads)
-    if gathered.unreachable and len(gathered.unreachable) == asked:
-        raise gathered.unreachable[0]
+        hint = "`--allow-many` lets an entry have so many chunks" if gathered.has_too_many else None
+        raise ProblemsError(f"`{manifest.path.name}` cannot be resolved:", gathered.problems, hint=hint)
+    asked = len(manifest.downloads) + sum(request.download for request in manifest.requests)
+    _refuse_to_go_on_deaf(gathered.faults, asked, survey)
     lock = Lock(server=manifest.server, entries=sort_entries(gathered.entries))
-    return Resolution(lock=lock, remarks=tuple(gathered.remarks), failures=tuple(gathered.failures))
+    remarks = (*gathered.remarks, *find_repeats(lock.entries))
+    return Resolution(lock=lock, remarks=remarks, failures=tuple(gathered.failures))
+
+
+def _refuse_to_go_on_deaf(faults: list[FaultError | UnreachableError], asked: int, survey: Survey) -> None:
+    """Raises `UnreachableError` when no entry could be asked: nobody is there, or whoever is there answers nothing."""
+    if not faults or len(faults) != asked:
+        return
+    first = next((fault for fault in faults if isinstance(fault, UnreachableError)), faults[0])
+    if isinstance(first, UnreachableError) and all(isinstance(fault, UnreachableError) for fault in faults):
+        raise first
+    if not survey.was_answered:
+        message = f"The service cannot be used now: {first.message}"
+        raise UnreachableError(message, hint=first.hint, status=first.status)
 
 
 class _Gathered:
@@ -102,12 +119,40 @@ class _Gathered:
         self.remarks: list[Remark] = []
         self.failures: list[Failure] = []
         self.problems: list[Problem] = []
-        self.unreachable: list[UnreachableError] = []
+        self.has_too_many = False
+        self.faults: list[FaultError | UnreachableError] = []
 
     def keep(self, old: LockEntry, message: str, hint: str | None) -> None:
         """Takes over the previous lines of an entry that could not be resolved."""
         self.entries.append(old)
         self.failures.append(Failure(old.name, message, hint, kept=True))
+
+    def add_problems(self, error: EntryError) -> None:
+        """Takes in what a person must change in an entry."""
+        self.problems.extend(error.problems)
+        self.has_too_many = self.has_too_many or isinstance(error, TooManyError)
+
+    def note_silence(self, request: Request, earlier: Earlier, error: ServiceError) -> None:
+        """Notes that nothing could be asked about an exact request, which is asked for all the same."""
+        if isinstance(error, (FaultError, UnreachableError)):
+            self.faults.append(error)
+        if earlier.lines:
+            self.failures.append(Failure(request.name, error.message, error.hint, kept=True))
+        else:
+            text = f"it could not be compared with what ONC lists, and is asked for as it is written: {error.message}"
+            self.remarks.append(Remark(request.name, text))
+
+    def refuse_too_many(self, entries: Iterable[Download | Request], allow_many: bool) -> None:
+        """Adds the problem of a lock in which the chunks of all entries together are more than anyone means."""
+        counts = {entry.key: sum(len(request.chunks) for request in entry.requests) for entry in self.entries}
+        try:
+            check_count(sum(counts.values()), Cut("all", "SU", allow_many))
+        except TooManyChunksError as error:
+            _, name = max(counts, key=lambda key: counts[key])
+            largest = next(entry for entry in entries if entry.name == name)
+            message = f"All entries together: {error}; `{name}` has most of them"
+            self.has_too_many = True
+            self.problems.append(Problem(where(largest, "splitDateRange"), message, MANY_HINT))
 
 
 def _resolve_one(
@@ -115,20 +160,20 @@ def _resolve_one(
     bare: LockEntry,
     old: LockEntry | None,
     gathered: _Gathered,
-    resolve: Callable[[Download, tuple[LockedRequest, ...]], Resolved],
+    resolve: Callable[[Download], Resolved],
 ) -> None:
     """Adds one download's lines: new ones, its previous ones with the reason, or what a person must change."""
     lines = old.requests if old is not None and old.digest == bare.digest else ()
     try:
-        resolved = resolve(download, lines)
+        resolved = resolve(download)
     except EntryError as error:
         if old is None or not lines:
-            gathered.problems.extend(error.problems)
+            gathered.add_problems(error)
         else:
             gathered.keep(old, str(error), next((one.hint for one in error.problems if one.hint), None))
     except ServiceError as error:
-        if isinstance(error, UnreachableError):
-            gathered.unreachable.append(error)
+        if isinstance(error, (FaultError, UnreachableError)):
+            gathered.faults.append(error)
         if old is not None:
             gathered.keep(old, error.message, error.hint)
         else:
@@ -159,39 +204,33 @@ def _bare_entry(entry: Download | Request, manifest: Manifest) -> LockEntry:
     )
 
 
-def _resolve_row(request: Request, manifest: Manifest, now: datetime) -> LockEntry:
-    """Gives an exact request as it is written; one that is switched off keeps its line, without chunks.
-
-    A row that is off may have no end; its line has none either, so that the clock does not change it.
-    """
-    refuse_what_is_not_there_yet(request, ["pinOptions"] if request.pin_options else [])
-    cut = Cut(*effective_split(manifest.settings, request))
-    span = entry_span(request, cut, now)
-    end = None if moving_bounds(request.begin, request.end)[1] and not request.download else span.end
-    codes = {
-        "locationCode": request.location_code,
-        "deviceCategoryCode": request.device_category_code,
-        "propertyCode": request.property_code,
-        "deviceCode": request.device_code,
-    }
-    source = {key: code for key, code in codes.items() if code}
-    product = product_digest(source, request.data_product_code, request.extension, request.options)
-    try:
-        chunks = cut_chunks(product, [span], cut) if request.download else ()
-    except (TooManyChunksError, TimeTextError) as error:
-        problem = Problem(where(request, "splitDateRange"), f"`{request.name}`: {error}", "split into longer pieces")
-        raise EntryError(problem) from None
-    locked = LockedRequest(
-        id=request_id(product, span.begin, end),
-        source=source,
-        data_product_code=request.data_product_code,
-        extension=request.extension,
-        begin=span.begin,
-        end=end,
-        split=cut.split,
-        day_of_week=cut.day_of_week,
-        options=dict(sorted(request.options.items())),
-        download=request.download,
-        chunks=chunks,
-    )
-    return msgspec.structs.replace(_bare_entry(request, manifest), requests=(locked,))
+def _resolve_rows(
+    manifest: Manifest,
+    survey: Survey,
+    now: datetime,
+    before: Mapping[tuple[str, str], LockEntry],
+    gathered: _Gathered,
+    allow_many: bool,
+    upgrade: bool,
+) -> None:
+    """Adds the lines of all exact requests; those that discovery cannot be asked about are described as before."""
+    desk = RowDesk(survey, manifest.requests, now)
+    rows: list[LockEntry] = []
+    for request in manifest.requests:
+        bare = _bare_entry(request, manifest)
+        earlier = read_earlier(before.get(bare.key), bare.digest, upgrade=upgrade)
+        facts = None
+        try:
+            facts = desk.facts(request) if request.download else None
+        except ServiceError as error:
+            gathered.note_silence(request, earlier, error)
+        try:
+            line = resolve_row(request, manifest, facts, survey, now, earlier, allow_many=allow_many)
+        except EntryError as error:
+            gathered.add_problems(error)
+            continue
+        gathered.remarks.extend(Remark(request.name, text) for text in line.remarks)
+        rows.append(msgspec.structs.replace(bare, requests=(line.locked,)))
+    marked, remarks = mark_repeating_rows(rows)
+    gathered.entries.extend(marked)
+    gathered.remarks.extend(remarks)

@@ -16,8 +16,6 @@ from oncsync.resolver.places import PlaceTree
 from oncsync.resolver.requests import Site
 from oncsync.resolver.survey import Survey
 
-KEY_MEANS = {"prefer": "extension"}
-
 
 def select_sites(download: Download, survey: Survey) -> list[Site]:
     """Gives every deployment that passes the filters, whenever it was, in a fixed order.
@@ -28,9 +26,10 @@ def select_sites(download: Download, survey: Survey) -> list[Site]:
     places = _places(download, survey)
     categories = _categories(download, survey)
     found = _ask(download, survey, places, categories)
+    _check_excluded_devices(download, survey, found)
     sites = sorted({site for site in found if _passes(site, download, places, categories)}, key=_order)
     if not sites:
-        raise EntryError(_explain_no_site(download, found, places, survey))
+        raise EntryError(_explain_no_site(download, found, places, categories, survey))
     return sites
 
 
@@ -59,31 +58,46 @@ def _categories(download: Download, survey: Survey) -> frozenset[str] | None:
 
 def _check_codes(download: Download, survey: Survey) -> None:
     """Raises `EntryError` with every place, category and property the service does not know (open question 12)."""
+    dropped = download.exclude
     problems = []
-    places = (*download.location_codes, *download.exclude.get("locationCode", ()))
-    if places:
-        known = survey.tree().names
-        hidden = [code for code in places if code not in known and survey.has_place(code)]
-        problems += unknown_codes(download, "locationCode", places, [*known, *hidden])
-    categories = (*download.device_category_codes, *download.exclude.get("deviceCategoryCode", ()))
-    if categories:
-        problems += unknown_codes(download, "deviceCategoryCode", categories, survey.category_names())
-    properties = (*download.property_codes, *download.exclude.get("propertyCode", ()))
-    if properties:
-        problems += unknown_codes(download, "propertyCode", properties, survey.property_names())
+    places, dropped_places = download.location_codes, dropped.get("locationCode", ())
+    if places or dropped_places:
+        names = survey.tree().names
+        hidden = [code for code in (*places, *dropped_places) if code not in names and survey.has_place(code)]
+        known = [*names, *hidden]
+        problems += unknown_codes(download, "locationCode", places, known)
+        problems += unknown_codes(download, "locationCode", dropped_places, known, at="exclude")
+    categories, dropped_categories = download.device_category_codes, dropped.get("deviceCategoryCode", ())
+    if categories or dropped_categories:
+        known = list(survey.category_names())
+        problems += unknown_codes(download, "deviceCategoryCode", categories, known)
+        problems += unknown_codes(download, "deviceCategoryCode", dropped_categories, known, at="exclude")
+    properties, dropped_properties = download.property_codes, dropped.get("propertyCode", ())
+    if properties or dropped_properties:
+        known = list(survey.property_names())
+        problems += unknown_codes(download, "propertyCode", properties, known)
+        problems += unknown_codes(download, "propertyCode", dropped_properties, known, at="exclude")
     if problems:
         raise EntryError(*problems)
 
 
-def unknown_codes(download: Download, key: str, codes: Iterable[str], known: Iterable[str]) -> list[Problem]:
-    """Gives a problem, with the nearest code there is, for each code that is not known."""
+def _check_excluded_devices(download: Download, survey: Survey, found: Iterable[Site]) -> None:
+    """Raises `EntryError` for instruments to leave out that ONC does not know: a typo would bring them all the same."""
+    dropped = download.exclude.get("deviceCode", ())
+    there = {site.device_code for site in found}
+    if not there.issuperset(dropped):
+        problems = unknown_codes(download, "deviceCode", dropped, there | survey.all_devices().keys(), at="exclude")
+        if problems:
+            raise EntryError(*problems)
+
+
+def unknown_codes(
+    download: Download, key: str, codes: Iterable[str], known: Iterable[str], *, at: str | None = None
+) -> list[Problem]:
+    """Gives a problem, with the nearest code there is, for each code not known; `at` is the key it stands in."""
     listed = set(known)
     return [
-        Problem(
-            where(download, key),
-            f"`{download.name}`: ONC knows no {KEY_MEANS.get(key, key)} `{code}`",
-            suggest(code, listed),
-        )
+        Problem(where(download, at or key), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, listed))
         for code in dict.fromkeys(codes)
         if code not in listed
     ]
@@ -123,25 +137,65 @@ def _passes(site: Site, download: Download, places: frozenset[str] | None, categ
 
 
 def _explain_no_site(
-    download: Download, found: Sequence[Site], places: frozenset[str] | None, survey: Survey
+    download: Download,
+    found: Sequence[Site],
+    places: frozenset[str] | None,
+    categories: frozenset[str] | None,
+    survey: Survey,
 ) -> Problem:
     """Says which filter emptied the set, and what would not have."""
-    there = [site for site in found if places is None or site.location_code in places]
+    if download.exclude and (problem := _explain_exclusion(download, survey)):
+        return problem
     if download.device_codes:
-        at = enumerate_codes(site.location_code for site in found)
-        hint = f"they were deployed at {at}" if found else "they were never deployed"
-        codes = enumerate_codes(download.device_codes)
-        return Problem(where(download, "deviceCode"), f"`{download.name}`: no deployment of {codes} passes", hint)
-    below = f"at or below {enumerate_codes(download.location_codes)}" if download.location_codes else "anywhere"
+        return _explain_devices(download, found, places, categories)
+    there = [site for site in found if places is None or site.location_code in places]
+    below = _below(download)
     if not download.device_category_codes:
         message = f"`{download.name}`: no device was ever deployed {below}"
         return Problem(where(download, "locationCode"), message, _places_with_devices(download, survey))
-    categories = enumerate_codes(download.device_category_codes)
-    message = f"`{download.name}`: no device of category {categories} was ever deployed {below}"
+    names = enumerate_codes(download.device_category_codes)
+    message = f"`{download.name}`: no device of category {names} was ever deployed {below}"
     elsewhere = there or _sites_at(places, survey)
     known = {site.device_category_code for site in elsewhere}
     hint = f"these categories were: {enumerate_codes(known)}" if known else _places_with_devices(download, survey)
     return Problem(where(download, "deviceCategoryCode"), message, hint)
+
+
+def _explain_exclusion(download: Download, survey: Survey) -> Problem | None:
+    """Gives the problem of an `exclude` that drops all that the other filters keep; None when they keep nothing."""
+    try:
+        kept = select_sites(msgspec.structs.replace(download, exclude={}), survey)
+    except EntryError:
+        return None
+    message = f"`{download.name}`: `exclude` drops every deployment that its other filters keep"
+    devices = enumerate_codes(site.device_code for site in kept)
+    at = enumerate_codes(site.location_code for site in kept)
+    return Problem(where(download, "exclude"), message, f"those are of {devices} at {at}")
+
+
+def _explain_devices(
+    download: Download, found: Sequence[Site], places: frozenset[str] | None, categories: frozenset[str] | None
+) -> Problem:
+    """Says why none of the instruments that an entry names counts."""
+    name, codes = f"`{download.name}`", enumerate_codes(download.device_codes)
+    at = enumerate_codes(site.location_code for site in found)
+    if not found:
+        return Problem(where(download, "deviceCode"), f"{name}: {codes} was never deployed", "name another device")
+    if places is not None and not any(site.location_code in places for site in found):
+        message = f"{name}: {codes} was never deployed {_below(download)}"
+        return Problem(where(download, "locationCode"), message, f"these places had it: {at}")
+    kinds = {site.device_category_code for site in found}
+    if categories is not None and not kinds & categories:
+        message = f"{name}: {codes} is not of category {enumerate_codes(download.device_category_codes)}"
+        return Problem(where(download, "deviceCategoryCode"), message, f"its category is {enumerate_codes(kinds)}")
+    message = f"{name}: no deployment of {codes} passes all its filters"
+    return Problem(
+        where(download, "deviceCode"), message, f"there are some at {at}, of category {enumerate_codes(kinds)}"
+    )
+
+
+def _below(download: Download) -> str:
+    return f"at or below {enumerate_codes(download.location_codes)}" if download.location_codes else "anywhere"
 
 
 def _sites_at(places: frozenset[str] | None, survey: Survey) -> list[Site]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from oncsync.api import discovery
 from oncsync.api.records import DataProduct, Deployment, Device
 from oncsync.api.session import Session
-from oncsync.errors import NotFoundError, RefusedError
+from oncsync.errors import FaultError, NotFoundError, RefusedError, UnreachableError
 from oncsync.resolver.places import PlaceTree, read_tree
 from oncsync.resolver.requests import Site
 
@@ -33,6 +33,13 @@ class Survey:
         self._session = session
         self._answers: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether the service has answered any question, be it with a refusal."""
+        with self._lock:
+            over = [answer.exception() for answer in self._answers.values() if answer.done()]
+        return any(not isinstance(error, (FaultError, UnreachableError)) for error in over)
 
     def tree(self) -> PlaceTree:
         """Gives every place with its children."""
@@ -107,6 +114,17 @@ class Survey:
         """Gives all deployments of one device."""
         return self._once(("sites", "device", device), lambda: self._sites(device_code=device))
 
+    def sites_measuring(self, location: str, property_code: str) -> list[Site]:
+        """Gives all deployments at one place of instruments that measure a property."""
+        return self._once(
+            ("sites", "property", location, property_code),
+            lambda: self._sites(location_code=location, property_code=property_code),
+        )
+
+    def properties_of(self, source: dict[str, str]) -> list[str]:
+        """Gives the properties that a source (ONC's spelling) measures; only asked where a message needs it."""
+        return self._once(("properties", tuple(sorted(source.items()))), lambda: self._properties(source))
+
     def listing(self, source: dict[str, str]) -> list[DataProduct]:
         """Gives the products of a source (ONC's spelling); none when the service knows of none there."""
         return self._once(("listing", tuple(sorted(source.items()))), lambda: self._listing(source))
@@ -146,20 +164,11 @@ class Survey:
         return filled
 
     def _listing(self, source: dict[str, str]) -> list[DataProduct]:
-        names = {
-            "locationCode": "location_code",
-            "deviceCategoryCode": "device_category_code",
-            "propertyCode": "property_code",
-            "deviceCode": "device_code",
-        }
-        try:
-            return discovery.get_data_products(self._session, **{names[key]: code for key, code in source.items()})
-        except NotFoundError:
-            return []
-        except RefusedError as error:
-            if error.code != CODE_UNKNOWN_OR_NOTHING or "token" in (error.parameter or ""):
-                raise
-            return []
+        return _empty_if_nothing(lambda: discovery.get_data_products(self._session, **_parameters(source)))
+
+    def _properties(self, source: dict[str, str]) -> list[str]:
+        found = _empty_if_nothing(lambda: discovery.get_properties(self._session, **_parameters(source)))
+        return [known.property_code for known in found]
 
     def _once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
         with self._lock:
@@ -174,6 +183,28 @@ class Survey:
         except BaseException as error:  # noqa: BLE001  every waiter gets what was raised
             answer.set_exception(error)
         return cast(Answer, answer.result())
+
+
+def _parameters(source: dict[str, str]) -> dict[str, Any]:
+    names = {
+        "locationCode": "location_code",
+        "deviceCategoryCode": "device_category_code",
+        "propertyCode": "property_code",
+        "deviceCode": "device_code",
+    }
+    return {names[key]: code for key, code in source.items()}
+
+
+def _empty_if_nothing(ask: Callable[[], list[Answer]]) -> list[Answer]:
+    """Gives an answer; none where a 404 or a 400/127 for codes that are known to exist says that there is nothing."""
+    try:
+        return ask()
+    except NotFoundError:
+        return []
+    except RefusedError as error:
+        if error.code != CODE_UNKNOWN_OR_NOTHING or "token" in (error.parameter or ""):
+            raise
+        return []
 
 
 def _site(deployment: Deployment) -> Site:

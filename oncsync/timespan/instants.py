@@ -17,6 +17,8 @@ LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 
 MOST_YEARS = 9999
 
+_encode = msgspec.json.Encoder().encode
+
 _INSTANT = re.compile(
     r"(?P<date>\d{4}-\d{1,2}-\d{1,2})"
     r"(?:[Tt ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
@@ -173,6 +175,8 @@ def is_duration(text: str) -> bool:
 
 def format_instant(instant: datetime) -> str:
     """Gives `yyyy-MM-ddTHH:mm:ss.SSSZ`, the form the service is sent (onc-api.md 1.1)."""
+    if instant.tzinfo is UTC and not instant.microsecond:  # what nearly all are, written ten times as fast
+        return f"{_encode(instant)[1:-2].decode()}.000Z"
     return instant.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 

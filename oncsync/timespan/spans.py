@@ -127,10 +127,16 @@ def grid_line_at_or_before(instant: datetime, split: str, day_of_week: str = "SU
 def _lines_after(instant: datetime, split: str, day_of_week: str) -> Iterator[datetime]:
     """Yields the grid lines after `instant`, in order; the last one is the end of the calendar."""
     grid = _grid_of(split, day_of_week)
+    first = grid.index_at(instant) + 1
     try:
-        for index in count(grid.index_at(instant) + 1):
+        if grid.step.months == 0:
+            line, step = grid.line(first), timedelta(milliseconds=grid.step.milliseconds)
+            while True:
+                yield line
+                line += step
+        for index in count(first):
             yield grid.line(index)
-    except OutsideCalendarError:
+    except (OutsideCalendarError, OverflowError):
         yield LAST_INSTANT
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from oncsync.api import AllowableRange, DataProduct, ProductOption
 from oncsync.manifest import Download
-from oncsync.resolver.products import ChosenProduct
+from oncsync.resolver.options import ChosenProduct
 from oncsync.resolver.requests import Site
 from oncsync.timespan import Span, parse_instant
 

@@ -212,6 +212,24 @@ def test_a_service_that_is_not_there_is_told_as_such(connect: Connect) -> None:
     assert TOKEN not in str(caught.value)
 
 
+NO_ANSWERS = {
+    "500": (Reply(500, b"<html>"), "500"),
+    "page": (Reply.of_page("Maintenance"), "Maintenance"),
+    "elsewhere": (Reply(302, headers={"Location": "https://login.example.org/"}), "redirects to another address"),
+    "no JSON": (Reply(200, b"hello"), "no JSON"),
+}
+
+
+@pytest.mark.parametrize("no_answer", NO_ANSWERS)
+def test_a_service_that_answers_nothing_but_faults_is_not_there_either(connect: Connect, no_answer: str) -> None:
+    """F7: exit code 5, and no lock without entries is written in its name."""
+    reply, words = NO_ANSWERS[no_answer]
+    _, session = connect(lambda asked: reply)
+    with pytest.raises(UnreachableError, match=words) as caught:
+        resolved(BOTH, session)
+    assert caught.value.hint
+
+
 def test_a_service_that_goes_away_in_between_is_a_failure_of_what_was_not_asked_yet(connect: Connect) -> None:
     """One entry was asked: exit code 3, not 5."""
     gone = Reply(raw=b"")

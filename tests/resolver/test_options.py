@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncsync.api import AllowableRange, DataProduct
-from oncsync.resolver.products import (
+from oncsync.resolver.options import (
     check_options,
     describes_options,
     uneven_options,
@@ -204,3 +204,71 @@ def test_what_passes_the_check_is_sent_somewhere_and_only_where_it_is_possible(
         }
         assert set(got) <= listed - {"dpo_none"}
         assert got == written_options(options, one)
+
+
+# --- ONC's spelling --------------------------------------------------------------------------------------------
+
+ORIENTED = product(
+    "X/y",
+    option("dpo_includeOrientationSensors", "False", "True", default="False"),
+    option("dpo_hydrophoneDataDiversionMode", "OD", "All", default="OD"),
+    option("dpo_binSize", "-1", "0.5", "10", default="-1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({"dpo_includeOrientationSensors": "true"}, {"dpo_includeOrientationSensors": "True"}),
+        ({"dpo_INCLUDEorientationsensors": "FALSE"}, {"dpo_includeOrientationSensors": "False"}),
+        ({"dpo_hydrophoneDataDiversionMode": "all"}, {"dpo_hydrophoneDataDiversionMode": "All"}),
+        ({"dpo_binSize": "0.50"}, {"dpo_binSize": "0.5"}),
+        ({"dpo_binSize": "10.0"}, {"dpo_binSize": "10"}),
+        ({"dpo_binSize": "-1"}, {"dpo_binSize": "-1"}),
+    ],
+)
+def test_names_and_values_are_sent_as_onc_spells_them(written: dict[str, str], expected: dict[str, str]) -> None:
+    """Issue: spelling matched to ONC's; YAML's `true` is ONC's `True`."""
+    assert faults({"": written}, ORIENTED) == []
+    assert sent({"": written}, ORIENTED) == [expected]
+
+
+def test_two_values_that_differ_in_case_alone_are_both_as_they_are_written() -> None:
+    odd = product("X/y", option("dpo_z", "Off", "off", "OFFICE"))
+    assert sent({"": {"dpo_z": "off"}}, odd) == [{"dpo_z": "off"}]
+    assert faults({"": {"dpo_z": "oFF"}}, odd) != []
+
+
+def test_a_number_in_a_range_stays_as_it_is_written() -> None:
+    assert sent({"": {"dpo_limit": "0.70"}}, product("X/y", LIMIT)) == [{"dpo_limit": "0.70"}]
+
+
+def test_the_narrower_scope_wins_however_each_is_spelled() -> None:
+    options = {"": {"dpo_BINSIZE": "10"}, "X": {"dpo_binSize": "0.5"}}
+    assert sent(options, ORIENTED) == [{"dpo_binSize": "0.5"}]
+
+
+# --- Sub-options -----------------------------------------------------------------------------------------------
+
+
+def test_a_sub_option_counts_with_its_value_alone() -> None:
+    """Issue: `dpo_resample=average` + `dpo_average=60`; without the first the second would mean nothing."""
+    assert faults({"": {"dpo_average": "60"}}, CSV) == [
+        "`x`: `dpo_average` counts with `dpo_resample=average` alone for TSSD/csv | "
+        "write `dpo_resample: average` too; see https://wiki/DP/1"
+    ]
+    assert faults({"": {"dpo_average": "60", "dpo_resample": "none"}}, CSV) != []
+    assert faults({"": {"dpo_average": "60"}, "TSSD/csv": {"dpo_resample": "average"}}, CSV) == []
+
+
+def test_a_sub_option_of_the_default_needs_no_more_words() -> None:
+    below = option("dpo_average", "60", "600", default="41")
+    averaged = product("X/y", option("dpo_resample", "none", "average", default="average", suboptions=(below,)))
+    assert faults({"": {"dpo_average": "600"}}, averaged) == []
+    assert sent({"": {"dpo_average": "600"}}, averaged) == [{"dpo_average": "600"}]
+
+
+def test_a_value_that_a_sub_option_does_not_take_is_a_mistake() -> None:
+    assert faults({"": {"dpo_resample": "average", "dpo_average": "61"}}, CSV) == [
+        "`x`: `dpo_average=61` is not possible for TSSD/csv | allowed: `60`, `600`; see https://wiki/DP/1"
+    ]

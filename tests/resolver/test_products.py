@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncsync.api import DataProduct
-from oncsync.resolver.products import choose_products, codes_of, explain_no_product, impossible_pairs
+from oncsync.resolver.products import (
+    choose_products,
+    codes_of,
+    describe_existing,
+    explain_no_product,
+    impossible_pairs,
+)
 from tests.resolver.making import QUALITY, pairs_of, product, products, wanting
 
 LISTING = [
@@ -166,7 +172,23 @@ def test_pairs_that_exist_only_in_other_combinations_are_explained_by_the_format
 
 def test_a_name_that_matches_nothing_is_told_as_such() -> None:
     problem = explain_no_product([LISTING], wanting(data_product_names=("sonar",)))
-    assert problem.message == "`x`: no data product there passes its filters"
+    assert problem.message == "`x`: no data product there is called `sonar`"
+    assert problem.hint is not None
+    assert "`Audio Data`" in problem.hint
+
+
+def test_an_exclusion_that_leaves_nothing_is_told_with_what_it_drops() -> None:
+    download = wanting(data_product_codes=("AD",), exclude={"extension": ("wav", "flac")})
+    problem = explain_no_product([LISTING], download)
+    assert problem.message == "`x`: `exclude` drops every data product that the other filters keep"
+    assert problem.hint == "those are `AD/flac`, `AD/wav`"
+
+
+def test_what_exists_is_told_in_the_kind_that_was_named() -> None:
+    both = wanting(data_product_codes=("AD", "XX"), extensions=("wav", "mp3"))
+    assert describe_existing([LISTING], both) == "there are `AD/flac`, `AD/wav`"
+    assert describe_existing([LISTING[3:]], wanting(data_product_codes=("XX",))) == "there are `AD`, `MP4V`"
+    assert describe_existing([LISTING[3:]], wanting(extensions=("mp3",))) == "there are `flac`, `mp4`, `wav`"
 
 
 def test_deployments_without_any_product_are_told_as_such() -> None:

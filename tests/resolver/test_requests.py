@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from oncsync.lockfile import LockedRequest
 from oncsync.resolver import requests as requests_module
+from oncsync.resolver.options import ChosenProduct
 from oncsync.resolver.requests import (
     Cut,
+    Piece,
     Site,
     TooManyChunksError,
     build_requests,
@@ -33,8 +35,18 @@ def build(sites: list[Site], span: Span, cut: Cut = MONTHS, **rest: object) -> l
     """Builds requests for sites that share a source; the columns name the device."""
     source = rest.get("source", HERE)
     assert isinstance(source, dict)
-    about: list[dict[str, str | float | None]] = [{"deviceCode": one.device_code} for one in sites]
-    return build_requests(sites, span, source, chosen(), cut, about)
+    return build_requests(pieces_of(sites, span), source, chosen(), cut, device_column)
+
+
+def pieces_of(sites: list[Site], span: Span) -> list[Piece]:
+    """Clips deployments to a span."""
+    clipped = [Piece(one, one.clipped(span)) for one in sites]
+    return [piece for piece in clipped if not piece.span.is_empty]
+
+
+def device_column(one: Site, product: ChosenProduct) -> dict[str, str | float | None]:
+    """Gives the columns that name the device."""
+    return {"deviceCode": one.device_code}
 
 
 def spans_of(request: LockedRequest) -> list[Span]:
@@ -87,9 +99,10 @@ def test_too_many_chunks_are_refused_with_both_numbers() -> None:
 
 
 def test_the_limit_itself_is_allowed() -> None:
-    check_count(requests_module.MOST_CHUNKS)
+    check_count(requests_module.MOST_CHUNKS, MONTHS)
+    check_count(requests_module.MOST_CHUNKS + 1, Cut("month", "SU", allow_many=True))
     with pytest.raises(TooManyChunksError):
-        check_count(requests_module.MOST_CHUNKS + 1)
+        check_count(requests_module.MOST_CHUNKS + 1, MONTHS)
 
 
 # --- One deployment --------------------------------------------------------------------------------------------
@@ -305,8 +318,9 @@ def both_ways(device: str = "A", options: dict[str, str] | None = None) -> tuple
     one = site(device, "2019-01-01", None)
     span = between("2020-01-01", "2020-03-01")
     product = chosen("TSSD/csv", options)
-    (by_place,) = build_requests([one], span, HERE, product, MONTHS, [{"deviceCode": device}])
-    (by_device,) = build_requests([one], span, {"deviceCode": device}, product, MONTHS, [{"locationCode": "HERE"}])
+    pieces = pieces_of([one], span)
+    (by_place,) = build_requests(pieces, HERE, product, MONTHS, device_column)
+    (by_device,) = build_requests(pieces, {"deviceCode": device}, product, MONTHS, lambda site, product: {})
     return by_place, by_device
 
 
@@ -322,21 +336,17 @@ def test_a_device_request_that_a_place_brings_is_listed_and_not_fetched() -> Non
 def test_a_device_request_that_differs_in_anything_is_fetched() -> None:
     """R71: device, span, product and options are its identity."""
     by_place, by_device = both_ways()
+
+    def by_device_of(begin: str, pair: str = "TSSD/csv", **more: str) -> LockedRequest:
+        pieces = pieces_of([site("A", begin, None)], between("2020-01-01", "2020-03-01"))
+        return build_requests(pieces, {"deviceCode": "A", **more}, chosen(pair), MONTHS, lambda site, product: {})[0]
+
     others = [
         both_ways("B")[1],
         both_ways("A", {"dpo_resample": "average"})[1],
-        build_requests(
-            [site("A", "2020-01-02", None)], between("2020-01-01", "2020-03-01"), {"deviceCode": "A"}, chosen(),
-            MONTHS, [{}],
-        )[0],
-        build_requests(
-            [site("A", "2019-01-01", None)], between("2020-01-01", "2020-03-01"), {"deviceCode": "A"},
-            chosen("TSSD/mat"), MONTHS, [{}],
-        )[0],
-        build_requests(
-            [site("A", "2019-01-01", None)], between("2020-01-01", "2020-03-01"),
-            {"deviceCode": "A", "propertyCode": "oxygen"}, chosen(), MONTHS, [{}],
-        )[0],
-    ]  # fmt: skip
+        by_device_of("2020-01-02"),
+        by_device_of("2019-01-01", "TSSD/mat"),
+        by_device_of("2019-01-01", propertyCode="oxygen"),
+    ]
     assert mark_repeats(others, [by_place]) == others
     assert mark_repeats([by_device], []) == [by_device]

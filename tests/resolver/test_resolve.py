@@ -44,13 +44,15 @@ def test_impossible_pairs_are_reported_and_not_requested(resolve: Resolve) -> No
     pairs = {f"{one.data_product_code}/{one.extension}" for one in requests_of(resolution)}
     assert pairs == {"MP4V/mp4", "TSSD/json"}
     assert [remark.message for remark in resolution.remarks] == [
-        "these do not exist there and are left out: MP4V/json, TSSD/mp4"
+        "there are `MP4V/mp4`, `TSSD/json`; these do not exist there and are left out: MP4V/json, TSSD/mp4"
     ]
 
 
 def test_a_product_that_only_other_instruments_offer_is_reported(resolve: Resolve) -> None:
     resolution = resolve(entry(NB_CTD + "dataProductCode: [TSSD, AD]"))
-    assert [remark.message for remark in resolution.remarks] == ["these do not exist there and are left out: AD"]
+    assert [remark.message for remark in resolution.remarks] == [
+        "there are `LF`, `TSSD`, `TSSP`; these do not exist there and are left out: AD"
+    ]
 
 
 def test_each_place_offers_what_its_own_instruments_offer(resolve: Resolve) -> None:
@@ -224,100 +226,15 @@ def _renamed(asked: object, body: object) -> object:
     return [{**row, "deviceName": "New name", "dataProductName": "New name"} for row in rows] or body
 
 
-# --- Exact requests --------------------------------------------------------------------------------------------
-
-
-ROW = """requests:
-  - name: By Location!12
-    locationCode: NOWHERE
-    deviceCategoryCode: CTD
-    dataProductCode: TSSD
-    extension: csv
-    begin: 2020-01-01
-    end: 2020-04-01
-"""
-
-
-def test_a_row_is_taken_as_written_and_nobody_is_asked(connect: Connect) -> None:
-    """A request is exact; its default is one order for the whole span (R86)."""
-    service, session = connect(World())
-    resolution = resolved(ROW + "    options: {dpo_b: '2', dpo_a: '1'}\n", session)
-    (one,) = requests_of(resolution, "By Location!12")
-    assert service.asked == []
-    assert one.source == {"locationCode": "NOWHERE", "deviceCategoryCode": "CTD"}
-    assert one.options == {"dpo_a": "1", "dpo_b": "2"}
-    assert [(chunk.begin, chunk.end) for chunk in one.chunks] == [(at("2020-01-01"), at("2020-04-01"))]
-
-
-def test_a_row_is_split_when_it_says_so(connect: Connect) -> None:
-    """R55: one row becomes one or more orders."""
-    _, session = connect(World())
-    (one,) = requests_of(resolved(ROW + "    splitDateRange: month\n", session), "By Location!12")
-    assert len(one.chunks) == 3
-
-
-def test_a_row_that_is_off_keeps_its_line_and_has_no_chunks(connect: Connect) -> None:
-    """R54, R107."""
-    _, session = connect(World())
-    on, off = (
-        requests_of(resolved(ROW + f"    download: {flag}\n", session), "By Location!12")[0]
-        for flag in ("true", "false")
-    )
-    assert (off.download, off.chunks) == (False, ())
-    assert off.id == on.id
-
-
-def test_a_row_that_is_off_may_have_no_end_and_is_the_same_every_day(connect: Connect) -> None:
-    """R81, I-28: the clock changes nothing in a line that asks for nothing."""
-    _, session = connect(World())
-    text = ROW.replace("    end: 2020-04-01\n", "") + "    download: false\n"
-    first = resolved(text, session, now=NOW)
-    later = resolved(text, session, now=at("2027-03-01T07:00"))
-    assert requests_of(first, "By Location!12")[0].end is None
-    assert first.lock == later.lock
-
-
-def test_a_row_and_a_download_that_mean_the_same_have_the_same_chunk_ids(connect: Connect) -> None:
-    """A chunk is fetched once, whoever wants it."""
-    _, session = connect(World())
-    text = entry(NB_CTD + CSV) + ROW.replace("NOWHERE", "NB").replace("2020-01-01", "2020-02-01")
-    resolution = resolved(text + "    splitDateRange: month\n", session)
-    of_row = {chunk.id for chunk in requests_of(resolution, "By Location!12")[0].chunks}
-    of_download = {chunk.id for chunk in requests_of(resolution)[0].chunks}
-    assert len(of_row) == 2
-    assert of_row <= of_download
-
-
-def test_a_row_whose_span_has_no_instant_yet_is_a_mistake_with_its_line(connect: Connect) -> None:
-    _, session = connect(World())
-    text = ROW.replace("begin: 2020-01-01", "begin: 2027-01-01").replace("end: 2020-04-01", "end: now")
-    with pytest.raises(ProblemsError) as caught:
-        resolved(text + "    splitDateRange: day\n", session)
-    (problem,) = caught.value.problems
-    assert problem.where.endswith("oncsync.yaml:8:12")
-    assert "before it begins" in problem.message
-
-
 # --- What this version cannot do -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("lines", "key"),
-    [
-        ("service: archivefile\ndeviceCode: CTD3", "service"),
-        ("near: {lat: 48, lon: -126, radiusKm: 5}", "near"),
-        ("pinOptions: true\ndeviceCode: CTD3", "pinOptions"),
-    ],
-)
-def test_a_key_that_cannot_be_honoured_yet_is_refused_not_passed_over(resolve: Resolve, lines: str, key: str) -> None:
-    with pytest.raises(ProblemsError, match=f"cannot resolve `{key}` yet"):
-        resolve(entry(lines))
+def test_archive_files_cannot_be_honoured_yet_and_are_refused_not_passed_over(resolve: Resolve) -> None:
+    with pytest.raises(ProblemsError, match="cannot resolve `service: archivefile` yet"):
+        resolve(entry("service: archivefile\ndeviceCode: CTD3"))
 
 
-def test_pinned_options_of_a_row_are_refused_too(connect: Connect) -> None:
-    _, session = connect(World())
-    with pytest.raises(ProblemsError, match="cannot resolve `pinOptions` yet"):
-        resolved(ROW + "    pinOptions: true\n", session)
+# --- Very many chunks ------------------------------------------------------------------------------------------
 
 
 def test_more_chunks_than_anyone_wants_are_refused_by_entry(resolve: Resolve) -> None:
@@ -325,7 +242,9 @@ def test_more_chunks_than_anyone_wants_are_refused_by_entry(resolve: Resolve) ->
         resolve(entry(NB_CTD + CSV + "splitDateRange: PT5M\nbegin: 2020-01-01\nend: 2026-01-01"))
     (problem,) = caught.value.problems
     assert "chunks are more than the limit of 100,000" in problem.message
-    assert problem.hint == "split into longer pieces, or narrow the span or the filters"
+    assert problem.hint is not None
+    assert "narrow the span or the filters" in problem.hint
+    assert caught.value.hint == "`--allow-many` lets an entry have so many chunks"
 
 
 def test_more_pieces_than_can_be_counted_are_refused_the_same_way(resolve: Resolve) -> None:
@@ -340,6 +259,29 @@ def test_the_chunks_of_all_requests_of_an_entry_count_together(
     assert len(requests_of(resolve(entry(NB_CTD + CSV)))[0].chunks) == 12
     with pytest.raises(ProblemsError, match="24 chunks are more than the limit of 15"):
         resolve(entry(NB_CTD + "dataProductCode: TSSD\nextension: [csv, json]"))
+
+
+def test_the_chunks_of_all_entries_count_together(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oncsync.resolver.requests.MOST_CHUNKS", 20)
+    text = entry(NB_CTD + CSV, "a") + entry(NB_CTD + CSV.replace("csv", "mat"), "b").removeprefix("downloads:\n")
+    with pytest.raises(ProblemsError, match="All entries together: 24 chunks are more than the limit of 20"):
+        resolve(text)
+
+
+def test_so_many_chunks_are_resolved_when_they_are_meant(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue: more than 100,000 chunks asks for `--allow-many`."""
+    monkeypatch.setattr("oncsync.resolver.requests.MOST_CHUNKS", 5)
+    _, session = connect(World())
+    row = (
+        "requests:\n  - {name: r, deviceCode: CTD3, dataProductCode: TSSD, extension: csv, begin: 2020-03-01,"
+        " end: 2020-04-01, splitDateRange: day}\n"
+    )
+    manifest = load_text(f"server: sandbox\n{entry(NB_CTD + CSV)}{row}")
+    with pytest.raises(ProblemsError, match="limit of 5") as caught:
+        resolve_manifest(manifest, session, lambda: NOW, None)
+    assert [problem.where.rpartition("yaml:")[2] for problem in caught.value.problems] == ["3:5", "11:124"]
+    lock = resolve_manifest(manifest, session, lambda: NOW, None, allow_many=True).lock
+    assert sum(1 for _ in lock.chunks()) == 12 + 31
 
 
 # --- The lock as a whole ---------------------------------------------------------------------------------------

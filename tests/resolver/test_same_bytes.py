@@ -23,6 +23,13 @@ EVERYTHING = (
     entry("locationCode: ROOT\ndownloadMethod: all\noptions: {dpo_resample: average}", "all")
     + entry("deviceCategoryCode: CTD\nbegin: -P1Y\nend: now\nsplitDateRange: week", "open").removeprefix("downloads:\n")
     + entry("propertyCode: [salinity, pressure]\nextension: [csv, json]", "props").removeprefix("downloads:\n")
+    + entry("near: {lat: 48.5, lon: -126, radiusKm: 50}\npinOptions: true\nprefer: csv", "near").removeprefix(
+        "downloads:\n"
+    )
+    + "requests:\n"
+    "  - {name: r1, locationCode: NA, deviceCategoryCode: CTD, dataProductCode: TSSD, extension: csv,"
+    " begin: 2020-01-01, end: 2020-06-01, pinOptions: true}\n"
+    "  - {name: r2, deviceCode: CTD3, dataProductCode: TSSD, extension: mat, begin: 2020-02-01, end: 2020-06-01}\n"
 )
 
 

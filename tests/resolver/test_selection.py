@@ -171,8 +171,9 @@ def test_excluding_every_property_that_is_named_is_a_mistake(resolve: Resolve) -
 
 def test_a_property_that_no_instrument_there_measures_is_told(resolve: Resolve) -> None:
     """R38."""
-    message, _ = problem(resolve, "propertyCode: oxygen\nlocationCode: NB\nextension: csv")
-    assert message == "`x` matches deployments that offer no data product at all"
+    message, hint = problem(resolve, "propertyCode: oxygen\nlocationCode: NB\nextension: csv")
+    assert message == "`x`: no instrument there measures `oxygen`"
+    assert hint == "these exist there: `camerapan`, `salinity`, `seawatertemperature`"
 
 
 # --- Codes that nothing has ------------------------------------------------------------------------------------
@@ -190,6 +191,10 @@ def test_a_property_that_no_instrument_there_measures_is_told(resolve: Resolve) 
         ("extension: wave", "ONC knows no extension `wave`", "did you mean `wav`?"),
         ("exclude: {locationCode: SOUHT}", "ONC knows no locationCode `SOUHT`", "did you mean `SOUTH`?"),
         ("exclude: {deviceCategoryCode: CDT}", "ONC knows no deviceCategoryCode `CDT`", "did you mean `CTD`?"),
+        ("exclude: {deviceCode: CTD33}", "ONC knows no deviceCode `CTD33`", "did you mean `CTD3`, `CTD8` or `CTD2`?"),
+        ("exclude: {dataProductCode: TSDD}", "ONC knows no dataProductCode `TSDD`", "did you mean `TSSD`?"),
+        ("exclude: {extension: jsn}", "ONC knows no extension `jsn`", "did you mean `json`?"),
+        ("prefer: [flack]", "ONC knows no extension `flack`", "did you mean `flac`?"),
     ],
 )
 def test_a_code_that_onc_does_not_know_is_told_with_the_nearest(
@@ -249,11 +254,26 @@ def test_a_place_that_the_tree_hides_is_no_mistake(connect: Connect) -> None:
             "`x`: no device of category `ADCP2MHZ` was ever deployed anywhere",
             "name another place or category",
         ),
-        ("deviceCode: SPARE", "`x`: no deployment of `SPARE` passes", "they were never deployed"),
+        ("deviceCode: SPARE", "`x`: `SPARE` was never deployed", "name another device"),
         (
             "deviceCode: BPR1\ndeviceCategoryCode: CTD",
-            "`x`: no deployment of `BPR1` passes",
-            "they were deployed at `NA.1`, `SA`",
+            "`x`: `BPR1` is not of category `CTD`",
+            "its category is `BPR`",
+        ),
+        (
+            "deviceCode: CTD3\nlocationCode: SOUTH",
+            "`x`: `CTD3` was never deployed at or below `SOUTH`",
+            "these places had it: `NB`",
+        ),
+        (
+            "deviceCode: [CTD3, BPR1]\nlocationCode: SOUTH\ndeviceCategoryCode: CTD",
+            "`x`: no deployment of `BPR1`, `CTD3` passes all its filters",
+            "there are some at `NA.1`, `NB`, `SA`, of category `BPR`, `CTD`",
+        ),
+        (
+            "locationCode: NB\nexclude: {deviceCode: [CTD3, CAM2], deviceCategoryCode: ACOUSTICRECEIVER}",
+            "`x`: `exclude` drops every deployment that its other filters keep",
+            "those are of `CAM2`, `CTD3`, `EAR1` at `NB`",
         ),
         (
             "locationCode: NB\ndeviceCategoryCode: ACOUSTICRECEIVER",
