@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+SERVER ?=
+ONLY ?=
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format bench cassettes golden live clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +32,18 @@ lint: $(VENV)/.installed
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed  ## Speed, as ratios against something plain on this machine; `ONLY=B11` chooses
+	$(BIN)/python -m tests.bench $(ONLY)
+
+cassettes: $(VENV)/.installed  ## Record tests/cassettes anew: from the embedded service, or `SERVER=production` with ONC_TOKEN set
+	$(BIN)/python -m pytest tests/contract/test_cassettes.py -q -p no:randomly --record-cassettes $(if $(SERVER),--server $(SERVER))
+
+golden: $(VENV)/.installed  ## Write the locks of the worked examples anew (tests/resolver/golden); review what changed in them
+	$(BIN)/python -m tests.resolver.golden
+
+live: $(VENV)/.installed  ## The main flows against ONC with ONC_TOKEN set, or against another `SERVER`
+	$(BIN)/python -m pytest --live -q $(if $(SERVER),--server $(SERVER))
 
 clean:
 	rm -rf $(VENV) demo build dist

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from oncsync.discovery import Discovery, discover
     from oncsync.project import Project
     from oncsync.results import HeldFile, ResolveResult, SyncResult
 
 __version__ = "0.1.0"
-__all__ = ["HeldFile", "Project", "ResolveResult", "SyncResult", "__version__"]
+__all__ = ["Discovery", "HeldFile", "Project", "ResolveResult", "SyncResult", "__version__", "discover"]
+_ROOMS = {"Discovery": "discovery", "Project": "project", "discover": "discovery"}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from oncsync import project, results
+        import importlib
 
-        return project.Project if name == "Project" else getattr(results, name)
+        return getattr(importlib.import_module(f"oncsync.{_ROOMS.get(name, 'results')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from oncsync.api import Session
-from oncsync.credentials import find_token
+from oncsync.api import Session, Token
+from oncsync.credentials import check_host, find_token
 from oncsync.manifest import Manifest
 from oncsync.manifest.model import SERVERS
 
 SANDBOX = "sandbox"
+CLOCK_TOLERANCE = timedelta(minutes=5)
+CLOCK_NONSENSE = timedelta(days=400)
+"""A service whose clock is further off than this is not believed."""
 
 
 @contextmanager
 def open_session(
     manifest: Manifest,
     *,
+    token: Token | None = None,
     token_file: Path | None = None,
     on_message: Callable[[str], None] | None = None,
     sandbox_options: dict[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Gives a session on the manifest's server, sized to its threads, and closes it.
 
-    The embedded service has its own token and never reads the user's (rule 5).
+    A `token` given in memory is used in place of any that is stored; like that of `ONC_TOKEN` it goes to ONC's own
+    hosts and to this machine alone, else `TokenError` is raised. The embedded service has its own token and never reads
+    the user's (rule 5).
     """
     pool_size = manifest.settings.run_threads + manifest.settings.download_threads
     if manifest.server == SANDBOX:
@@ -38,9 +46,23 @@ def open_session(
             yield session
         return
     url = server_url(manifest.server)
-    token = find_token(url, token_file=token_file)
+    if token is None:
+        token = find_token(url, token_file=token_file)
+    else:
+        check_host(urlsplit(url).hostname or "")
     with Session(url, token, pool_size=pool_size, on_message=on_message) as session:
         yield session
+
+
+def service_now(now: datetime, offset: float | None) -> tuple[datetime, str | None]:
+    """Gives the instant to go by, and what to say about it: this machine's, or the service's when that is far off.
+
+    `offset` is how many seconds the service's clock is ahead, None when it is not known.
+    """
+    if offset is None or not CLOCK_TOLERANCE.total_seconds() < abs(offset) < CLOCK_NONSENSE.total_seconds():
+        return now, None
+    remark = f"This machine's clock is {abs(offset) / 60:.0f} min off the service's, which is used"
+    return now + timedelta(seconds=offset), remark
 
 
 def server_url(server: str) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from oncsync.api import TOKEN_HINT, Token, is_loopback
 from oncsync.atomic import write_atomic
 from oncsync.errors import InputError, TokenError
@@ -22,25 +24,39 @@ ONC_HOSTS = ("data.oceannetworks.ca", "qa.oceannetworks.ca")
 KEYRING_SERVICE = "oncsync"
 
 
+class FoundToken(msgspec.Struct, frozen=True):
+    """A token and, in words, where it was found."""
+
+    token: Token
+    source: str
+
+
 def find_token(url: str, *, token_file: Path | None = None, environment: Mapping[str, str] | None = None) -> Token:
     """Gives the token for the service at `url`, from the first source that has one.
 
     Sources, in order: `--token-file`, `ONC_TOKEN`, `.netrc`, the credential store. Raises `TokenError` when there is
     none, `InputError` when the named file cannot be read or is empty.
     """
+    return locate_token(url, token_file=token_file, environment=environment).token
+
+
+def locate_token(
+    url: str, *, token_file: Path | None = None, environment: Mapping[str, str] | None = None
+) -> FoundToken:
+    """Gives what `find_token` gives, and where it came from."""
     variables = os.environ if environment is None else environment
     host = urlsplit(url).hostname or ""
     unbound = _read_token_file(token_file) if token_file else variables.get("ONC_TOKEN", "").strip()
     if unbound and may_send_to(host):
-        return Token(unbound)
-    bound = _from_netrc(host, variables) or stored_token(host)
-    if bound:
-        return Token(bound)
+        return FoundToken(Token(unbound), f"the file `{token_file}`" if token_file else "the variable `ONC_TOKEN`")
+    if bound := _from_netrc(host, variables):
+        return FoundToken(Token(bound), "`.netrc`")
+    if bound := _ring_token(host.lower()):
+        return FoundToken(Token(bound), "the system's keyring")
+    if bound := _read_store().get(host.lower()):
+        return FoundToken(Token(bound), "the credential store")
     if unbound:
-        raise TokenError(
-            f"The token given is for ONC's own hosts; it is not sent to `{host}`",
-            hint=f"store one for that host: `oncsync auth login --host {host}`",
-        )
+        check_host(host)
     store = "oncsync auth login" if host == ONC_HOSTS[0] else f"oncsync auth login --host {host}"
     hint = f"{TOKEN_HINT}, or store it: `{store}`" if may_send_to(host) else f"store one: `{store}`"
     raise TokenError(f"No token for `{host}` was found", hint=hint)
@@ -49,6 +65,15 @@ def find_token(url: str, *, token_file: Path | None = None, environment: Mapping
 def may_send_to(host: str) -> bool:
     """Whether a token that is bound to no host may go to `host`."""
     return host in ONC_HOSTS or is_loopback(host)
+
+
+def check_host(host: str) -> None:
+    """Raises `TokenError` for a host that a token bound to no host may not go to."""
+    if not may_send_to(host):
+        raise TokenError(
+            f"The token given is for ONC's own hosts; it is not sent to `{host}`",
+            hint=f"store one for that host: `oncsync auth login --host {host}`",
+        )
 
 
 def _read_token_file(path: Path) -> str:
@@ -113,6 +138,11 @@ def store_token(host: str, text: str) -> str:
     path = store_path()
     _write_store(_read_store() | {host.lower(): token.reveal()})
     return f"`{path}`, which only you can read"
+
+
+def keep_token(host: str, token: Token) -> str | None:
+    """Stores a token for a host, unless it is stored there already; says where, None when nothing was to be done."""
+    return None if stored_token(host) == token.reveal() else store_token(host, token.reveal())
 
 
 def forget_token(host: str) -> bool:

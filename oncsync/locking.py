@@ -6,27 +6,133 @@ Requests of entries whose span moves with the clock change daily, so git does no
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from oncsync.engine.folder import OWN_FOLDER
-from oncsync.lockfile import Lock, LockEntry, read_lock, write_lock
-from oncsync.manifest import Manifest, entry_digest
+from oncsync.errors import DifferenceError, InputError
+from oncsync.lockfile import (
+    MAKER,
+    Lock,
+    LockEntry,
+    LockError,
+    has_conflicts,
+    our_side,
+    parse_lock,
+    read_lock,
+    write_lock,
+)
+from oncsync.manifest import Download, Manifest, Request, entry_digest, lock_path
 
 RELATIVE_LOCK = "relative.lock"
+_HEAD = 4096
+"""Bytes at the beginning of a lock in which it says what made it, conflicts or not."""
 
 
-def read_locks(path: Path, folder: Path) -> Lock | None:
+class Standing(msgspec.Struct, frozen=True):
+    """What stands where the lock belongs: `fault` says why it has to be made anew.
+
+    Of a lock with the marks of a conflict `lock` holds one side, of one that cannot be read at all nothing.
+    """
+
+    lock: Lock | None
+    fault: LockError | None = None
+
+    @property
+    def sound(self) -> Lock | None:
+        """The lock, unless it has to be made anew."""
+        return self.lock if self.fault is None else None
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """An entry whose lines in the lock were not made from what the manifest says now."""
+
+    kind: str
+    name: str
+    change: str
+    """`added` to the manifest, `removed` from it, or `changed` in it."""
+
+
+def choose_lock_path(manifest: Path, named: Path | None, variables: Mapping[str, str]) -> Path:
+    """Gives where the lock lies: beside the manifest, or where `--lock-file` says.
+
+    Raises `InputError` for values of variables without a lock of their own, and for what is no lock.
+    """
+    beside = lock_path(manifest)
+    path = beside if named is None else named.absolute()
+    if variables and path == beside:
+        values = " ".join(f"--set {name}=..." for name in sorted(variables))
+        hint = f"name one for these values, such as `--lock-file {manifest.stem}-2.lock`"
+        raise InputError(f"`{values}` gives the manifest another meaning, which needs a lock of its own", hint=hint)
+    if path == beside or named is None:
+        return path
+    if path.suffix != ".lock":
+        raise InputError(f"`{named}` is no name for a lock", hint=f"end it with `.lock`: `{path.stem}.lock`")
+    if path.exists() and b"oncsync resolve" not in path.read_bytes()[:_HEAD]:
+        raise InputError(f"`{named}` is there already and was not made by oncsync", hint="choose another name")
+    return path
+
+
+def own_lock_name(manifest: Path, path: Path) -> str:
+    """Gives the name of the folder's own part of a lock: locks of several values of a variable have one each."""
+    return RELATIVE_LOCK if path == lock_path(manifest) else f"{path.stem}.{RELATIVE_LOCK}"
+
+
+def maker_of(path: Path, variables: Mapping[str, str]) -> str:
+    """Gives the command that makes a lock again."""
+    if not variables:
+        return MAKER
+    values = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in sorted(variables.items())]
+    return " ".join([MAKER, *values, "--lock-file", shlex.quote(path.name)])
+
+
+def read_locks(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> Lock | None:
     """Reads the lock at `path` with what the folder's own lock holds for it; None when there is no lock.
 
     Raises `LockError` when either is not in the canonical form.
     """
     lock = read_lock(path)
-    if lock is None or all(entry.relative is None for entry in lock.entries):
-        return lock
-    relative = read_lock(folder / OWN_FOLDER / RELATIVE_LOCK)
+    return lock and _whole(lock, _read_own(lock, folder, own_name))
+
+
+def read_standing(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> Standing:
+    """Reads both locks as far as they can be read."""
+    try:
+        return Standing(read_locks(path, folder, own_name))
+    except LockError as error:
+        fault = error
+    try:
+        lock = read_lock(path)  # then it is the folder's own that is damaged
+    except LockError:
+        return Standing(_one_side(path, folder, own_name), fault)
+    return Standing(lock, fault)
+
+
+def _one_side(path: Path, folder: Path, own_name: str) -> Lock | None:
+    content = path.read_bytes()
+    if not has_conflicts(content):
+        return None
+    try:
+        lock = parse_lock(our_side(content), path.name)
+        return _whole(lock, _read_own(lock, folder, own_name))
+    except LockError:
+        return None
+
+
+def _read_own(lock: Lock, folder: Path, own_name: str) -> Lock | None:
+    if all(entry.relative is None for entry in lock.entries):
+        return None
+    return read_lock(folder / OWN_FOLDER / own_name)
+
+
+def _whole(lock: Lock, relative: Lock | None) -> Lock:
     held = {entry.key: entry for entry in relative.entries} if relative and relative.server == lock.server else {}
+    if not held:
+        return lock
 
     def whole(entry: LockEntry) -> LockEntry:
         other = held.get(entry.key)
@@ -37,22 +143,43 @@ def read_locks(path: Path, folder: Path) -> Lock | None:
     return msgspec.structs.replace(lock, entries=tuple(whole(entry) for entry in lock.entries))
 
 
-def unresolved_here(path: Path, folder: Path) -> list[str]:
+def unresolved_here(lock: Lock, folder: Path, own_name: str = RELATIVE_LOCK) -> list[str]:
     """Gives the entries that move with the clock and that were never resolved for this folder in their present form."""
-    lock = read_lock(path)
-    relative = read_lock(folder / OWN_FOLDER / RELATIVE_LOCK) if lock else None
+    relative = _read_own(lock, folder, own_name)
     held = {(*entry.key, entry.digest) for entry in relative.entries} if relative else set()
-    entries = lock.entries if lock else ()
-    return [entry.name for entry in entries if entry.relative is not None and (*entry.key, entry.digest) not in held]
+    return [
+        entry.name for entry in lock.entries if entry.relative is not None and (*entry.key, entry.digest) not in held
+    ]
 
 
-def write_locks(path: Path, folder: Path, lock: Lock, manifest_name: str) -> bool:
+def need_lock(path: Path, folder: Path, own_name: str, manifest: Manifest) -> Lock:
+    """Gives the lock as it is; raises `InputError` when there is none for this manifest's server and this folder."""
+    lock = read_locks(path, folder, own_name)
+    if lock is None:
+        raise InputError(f"There is no lock for `{manifest.path.name}`", hint="run `oncsync resolve`")
+    if lock.server != manifest.server:
+        raise InputError(
+            f"The lock was made on `{lock.server}`, the manifest names `{manifest.server}`",
+            hint="run `oncsync resolve`",
+        )
+    missing = unresolved_here(lock, folder, own_name)
+    if missing:
+        raise InputError(
+            f"These entries move with the clock and are not resolved for this folder: {', '.join(missing)}",
+            hint="run `oncsync resolve`, or `oncsync sync` without `--frozen`",
+        )
+    return lock
+
+
+def write_locks(
+    path: Path, folder: Path, lock: Lock, manifest_name: str, *, own_name: str = RELATIVE_LOCK, command: str = MAKER
+) -> bool:
     """Writes both locks, each only when it changed; says whether the one beside the manifest did."""
     relative = tuple(entry for entry in lock.entries if entry.relative is not None)
-    own = folder / OWN_FOLDER / RELATIVE_LOCK
+    own = folder / OWN_FOLDER / own_name
     if relative or own.exists():
-        write_lock(own, Lock(server=lock.server, entries=relative), manifest_name)
-    return write_lock(path, without_relative_requests(lock), manifest_name)
+        write_lock(own, Lock(server=lock.server, entries=relative), manifest_name, command)
+    return write_lock(path, without_relative_requests(lock), manifest_name, command)
 
 
 def without_relative_requests(lock: Lock) -> Lock:
@@ -65,7 +192,35 @@ def without_relative_requests(lock: Lock) -> Lock:
 
 def is_current(lock: Lock, manifest: Manifest) -> bool:
     """Whether the lock was made from entries of the manifest's present meaning, on its server."""
-    meant = [("download", one.name, entry_digest(one, manifest.settings)) for one in manifest.downloads]
-    meant += [("row", one.name, entry_digest(one, manifest.settings)) for one in manifest.requests]
-    locked = [(entry.kind, entry.name, entry.digest) for entry in lock.entries]
-    return lock.server == manifest.server and sorted(meant) == sorted(locked)
+    return lock.server == manifest.server and not any(find_drift(lock, manifest))
+
+
+def check_drift(path: Path, folder: Path, own_name: str, manifest: Manifest) -> tuple[Drift, ...]:
+    """Gives the entries that differ from what stands in the lock, by their digests alone.
+
+    Raises `DifferenceError` when there is no lock, or one that cannot be read or is of another server.
+    """
+    try:
+        lock = read_locks(path, folder, own_name)
+    except LockError as error:
+        raise DifferenceError(error.message, hint=error.hint) from None
+    if lock is None:
+        raise DifferenceError(f"There is no `{path.name}` for `{manifest.path.name}`", hint="run `oncsync resolve`")
+    if lock.server != manifest.server:
+        message = f"`{path.name}` was made on `{lock.server}`, the manifest names `{manifest.server}`"
+        raise DifferenceError(message, hint="run `oncsync resolve`")
+    return tuple(find_drift(lock, manifest))
+
+
+def find_drift(lock: Lock, manifest: Manifest) -> Iterator[Drift]:
+    """Yields the entries that differ, by their digests alone: those of the manifest, then those that it lacks."""
+    times = Counter(entry.key for entry in lock.entries)
+    digests = {entry.key: entry.digest for entry in lock.entries}
+    meant: dict[tuple[str, str], Download | Request] = {("download", one.name): one for one in manifest.downloads}
+    for key, one in (meant | {("row", row.name): row for row in manifest.requests}).items():
+        if key not in digests:
+            yield Drift(*key, "added")
+        elif digests.pop(key) != entry_digest(one, manifest.settings) or times[key] > 1:
+            yield Drift(*key, "changed")
+    for kind, name in digests:
+        yield Drift(kind, name, "removed")

@@ -12,39 +12,50 @@ for file in project.files():
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oncsync.errors import DifferenceError, InputError, ServiceError
-from oncsync.lockfile import Lock, LockError, compare_locks
-from oncsync.locking import is_current, read_locks, unresolved_here, write_locks
-from oncsync.manifest import Manifest, find_manifest, load_manifest, lock_path
-from oncsync.results import HeldFile, ResolveResult, SyncResult
+from oncsync.limits import plan_terms, run_limits, settings_used
+from oncsync.lockfile import Lock, compare_locks
+from oncsync.locking import (
+    Drift,
+    Standing,
+    check_drift,
+    choose_lock_path,
+    is_current,
+    maker_of,
+    need_lock,
+    own_lock_name,
+    read_locks,
+    read_standing,
+    write_locks,
+)
+from oncsync.manifest import Manifest, find_manifest, load_manifest
+from oncsync.resolving import Wish, check_names, resolve_wish
+from oncsync.results import HeldFile, ResolveResult, SyncResult, held_files
 from oncsync.timespan import UTC
 
 if TYPE_CHECKING:
-    from oncsync.api import Session
-    from oncsync.engine.plan import Plan, Terms
+    from oncsync.api import Session, Token
+    from oncsync.engine.plan import Plan
     from oncsync.engine.run import Tools
     from oncsync.engine.watch import Watcher
-    from oncsync.report import Status
+    from oncsync.report import Outlook, Status
     from oncsync.state import State
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-CLOCK_NONSENSE = timedelta(days=400)
-"""A service whose clock is further off than this is not believed."""
 
 
 class Project:
     """One manifest with its lock and its folder.
 
-    `manifest` is the path of a manifest (None: `oncsync.yaml` here or in a parent folder). `folder`, `token_file` and
-    `variables` are what `--folder`, `--token-file` and `--set` give. Nothing is read before it is needed.
+    `manifest` is the path of a manifest (None: `oncsync.yaml` here or in a parent folder). `folder`,
+    `lock_file`, `token_file` and `variables` are what `--folder`, `--lock-file`, `--token-file` and `--set` give,
+    `server` what `ONCSYNC_SERVER` gives; `token` is one that is kept in memory alone. Nothing is read before it is
+    needed.
     """
 
     def __init__(
@@ -52,14 +63,20 @@ class Project:
         manifest: str | os.PathLike[str] | None = None,
         *,
         folder: str | None = None,
+        lock_file: str | os.PathLike[str] | None = None,
         token_file: str | os.PathLike[str] | None = None,
+        token: Token | None = None,
+        server: str | None = None,
         variables: Mapping[str, str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sandbox_options: dict[str, Any] | None = None,
     ) -> None:
         self._named = manifest
         self._folder_text = folder
+        self._lock_file = Path(lock_file) if lock_file else None
         self._token_file = Path(token_file) if token_file else None
+        self._token = token
+        self._server = server
         self._variables = dict(variables or {})
         self._now = now
         self._sandbox_options = sandbox_options
@@ -80,87 +97,136 @@ class Project:
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest, read and checked; raises `ProblemsError` with every mistake."""
-        return load_manifest(self.path, folder=self._folder_text, overrides=self._variables)
+        environment = {**os.environ, "ONCSYNC_SERVER": self._server} if self._server else None
+        return load_manifest(self.path, folder=self._folder_text, overrides=self._variables, environment=environment)
 
     @property
     def folder(self) -> Path:
         """Where the data lie."""
         return self.manifest.folder
 
-    @property
+    @cached_property
     def lock_path(self) -> Path:
-        """Where the lock lies."""
-        return lock_path(self.path)
+        """Where the lock lies; raises `InputError` where it would be another manifest's, or no lock at all."""
+        return choose_lock_path(self.path, self._lock_file, self._variables)
 
     def read_lock(self) -> Lock | None:
         """Gives the lock as it is, None when there is none; raises `LockError` for one in another form."""
-        return read_locks(self.lock_path, self.folder)
+        return read_locks(self.lock_path, self.folder, self._own_lock)
+
+    @property
+    def _own_lock(self) -> str:
+        return own_lock_name(self.path, self.lock_path)
 
     # --- Resolving ---------------------------------------------------------------------------------------------
 
-    def resolve(self, *, write: bool = True) -> ResolveResult:
+    def resolve(
+        self,
+        *,
+        write: bool = True,
+        refresh: Sequence[str] = (),
+        pin: Sequence[str] = (),
+        upgrade: bool = False,
+        allow_many: bool = False,
+    ) -> ResolveResult:
         """Asks the service what the manifest means and writes the lock, if it changed.
 
-        Raises `ProblemsError` for what must be changed in the manifest, `TokenError`, `UnreachableError`.
+        `refresh` names the entries to ask about, the others keep their lines; `pin` names entries that move with the
+        clock and shall stand still; `upgrade` takes the options of `pinOptions` anew; `allow_many` lets an entry have
+        more chunks than anyone asks for by accident. Raises `ProblemsError` for what must be changed in the manifest,
+        `InputError` for names it does not have, `TokenError`, `UnreachableError`.
         """
+        wish = Wish(refresh=tuple(refresh), pin=tuple(pin), upgrade=upgrade, allow_many=allow_many)
         with self.connected():
-            return self._resolve(write)
+            return self._resolve(write, wish, self._standing())
 
-    def _resolve(self, write: bool, *, only_moving: bool = False) -> ResolveResult:
+    def _resolve(self, write: bool, wish: Wish, standing: Standing) -> ResolveResult:
         from oncsync.engine.planning import check_owner
-        from oncsync.resolver import resolve_manifest
 
         assert self._session is not None
         session = self._session
-        previous = self._previous_lock()
-        resolution = resolve_manifest(
-            self.manifest, session, lambda: self._service_now(session), previous, only_moving=only_moving
+        resolution, notices = resolve_wish(
+            self.manifest, session, lambda: self._service_now(session), standing.lock, wish
         )
-        change = compare_locks(previous, resolution.lock)
+        self.notices.extend(notices)
+        change = compare_locks(standing.lock, resolution.lock)
         if write and not self._takes_over and any(entry.relative for entry in resolution.lock.entries):
-            check_owner(self._read_state(), self.folder, self._identity(), self.manifest.server)
-        is_written = write and write_locks(self.lock_path, self.folder, resolution.lock, self.path.name)
+            check_owner(self._read_state(), self.folder, self.identity, self.manifest.server)
+        is_written = write and write_locks(
+            self.lock_path,
+            self.folder,
+            resolution.lock,
+            self.path.name,
+            own_name=self._own_lock,
+            command=maker_of(self.lock_path, self._variables),
+        )
         return ResolveResult(
             lock=resolution.lock,
             change=change,
             is_written=is_written,
+            was_damaged=standing.fault is not None,
             remarks=resolution.remarks,
             failures=resolution.failures,
             notices=tuple(dict.fromkeys(self.notices)),
         )
 
-    def _previous_lock(self) -> Lock | None:
-        try:
-            return self.read_lock()
-        except LockError as error:
-            self.notices.append(f"{error.message}; it is made anew")
-            return None
+    def _standing(self) -> Standing:
+        """Reads the lock as far as it can be read, and says so when it has to be made anew."""
+        standing = read_standing(self.lock_path, self.folder, self._own_lock)
+        if standing.fault is not None:
+            self.notices.append(f"{standing.fault.message}; it is made anew")
+        return standing
+
+    def outlook(self, lock: Lock | None = None, *, estimate: bool = False) -> Outlook:
+        """Gives how many orders a lock (None: the one that is there) still takes, how long, and how many bytes.
+
+        From what similar chunks took in this folder; with `estimate` ONC is asked for the sizes of the others.
+        """
+        from oncsync.report import make_outlook
+
+        lock = lock or self._needed_lock()
+        orders = [one.wanted for one in self.plan(lock=lock).chunks if one.step == "order"]
+        with contextlib.ExitStack() as stack:
+            session = self._connect_for(stack) if estimate else None
+            return make_outlook(lock, orders, self._read_state(), self.manifest.settings.run_threads, session)
+
+    def drift(self) -> tuple[Drift, ...]:
+        """Gives the entries whose lines in the lock were not made from what the manifest says now; asks nobody.
+
+        Raises `DifferenceError` when there is no lock, or one that cannot be read or is of another server.
+        """
+        return check_drift(self.lock_path, self.folder, self._own_lock, self.manifest)
 
     def _service_now(self, session: Session | None) -> datetime:
-        """Gives now, by the service's clock when this machine's is more than five minutes off."""
-        now = self._now()
-        offset = session.clock_offset if session else None
-        if offset is None or not CLOCK_TOLERANCE.total_seconds() < abs(offset) < CLOCK_NONSENSE.total_seconds():
-            return now
-        if not self._said_clock:
+        """Gives now, by the service's clock when this machine's is far off, which is said once."""
+        from oncsync.connection import service_now
+
+        now, remark = service_now(self._now(), session.clock_offset if session else None)
+        if remark and not self._said_clock:
             self._said_clock = True
-            self.notices.append(f"This machine's clock is {abs(offset) / 60:.0f} min off the service's, which is used")
-        return now + timedelta(seconds=offset)
+            self.notices.append(remark)
+        return now
 
     # --- Planning and syncing ----------------------------------------------------------------------------------
 
     def is_lock_current(self) -> bool:
         """Whether the lock was made from what the manifest says now; asks nobody."""
-        lock = self._previous_lock()
+        lock = self._standing().sound
         return lock is not None and is_current(lock, self.manifest)
 
     def plan(self, *, retry_failed: bool = False, only: Sequence[str] = (), lock: Lock | None = None) -> Plan:
         """Gives what `sync` would do with the lock (None: the one that is there); changes nothing, asks nobody."""
         from oncsync.engine import planning
 
-        self._check_names(only)
+        check_names(self.manifest, only)
         return planning.plan_folder(
-            lock or self._needed_lock(), self._read_state(), self.folder, self._now(), self._terms(), retry_failed, only
+            lock or self._needed_lock(),
+            self._read_state(),
+            self.folder,
+            self._now(),
+            plan_terms(self.manifest.settings),
+            retry_failed,
+            only,
         )
 
     def sync(
@@ -171,6 +237,7 @@ class Project:
         retry_failed: bool = False,
         only: Sequence[str] = (),
         take_over: bool = False,
+        allow_many: bool = False,
         wait_for_window: bool = True,
         max_seconds: float | None = None,
         lock_patience: float = 0.0,
@@ -187,35 +254,26 @@ class Project:
         `max_seconds` ended is in the result's `stopped`.
         """
         from oncsync.engine import planning
-        from oncsync.engine.pace import DEFAULT_PACE, read_window, read_zone
-        from oncsync.engine.run import Limits, Tools
-        from oncsync.engine.watch import Silent
+        from oncsync.engine.pace import DEFAULT_PACE
+        from oncsync.engine.run import Tools
+        from oncsync.engine.watch import Overhearing, Silent
 
-        self._check_names(only)
+        check_names(self.manifest, only)
         self._takes_over = take_over
-        settings = self.manifest.settings
-        limits = Limits(
-            window=read_window(settings.begin_run, settings.end_run),
-            zone=read_zone(settings.run_time_zone),
-            run_threads=settings.run_threads,
-            download_threads=settings.download_threads,
-            download_queue_size=settings.download_queue_size,
-            wait_for_window=wait_for_window,
-            max_seconds=max_seconds,
-        )
+        overhearing = Overhearing(watcher or Silent())
         with contextlib.ExitStack() as stack:
-            lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen)
+            lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen, allow_many)
             if resolved is not None:
                 on_resolved(resolved)
             job = planning.FolderJob(
                 lock=lock,
                 folder=self.folder,
-                state_path=self._state_path(),
-                manifest_name=self._identity(),
+                state_path=self.state_path,
+                manifest_name=self.identity,
                 server=self.manifest.server,
-                settings=self._settings_used(),
-                terms=self._terms(),
-                limits=limits,
+                settings=settings_used(self.manifest.settings),
+                terms=plan_terms(self.manifest.settings),
+                limits=run_limits(self.manifest.settings, wait_for_window=wait_for_window, max_seconds=max_seconds),
                 retry_failed=retry_failed,
                 only=tuple(only),
                 take_over=take_over,
@@ -224,7 +282,7 @@ class Project:
             done = planning.sync_folder(
                 job,
                 lambda: self._connect_for(stack),
-                watcher or Silent(),
+                overhearing,
                 tools or Tools(now=lambda: self._service_now(self._session), pace=DEFAULT_PACE),
                 on_plan,
             )
@@ -235,21 +293,25 @@ class Project:
             unresolved=unresolved,
             moved=done.moved,
             stopped=done.stopped,
+            notices=tuple(dict.fromkeys((*self.notices, *overhearing.heard))),
         )
 
-    def lock_for_dry_run(self, *, locked: bool = False, frozen: bool = False) -> tuple[Lock, ResolveResult | None]:
+    def lock_for_dry_run(
+        self, *, locked: bool = False, frozen: bool = False, allow_many: bool = False
+    ) -> tuple[Lock, ResolveResult | None]:
         """Gives the lock that `sync` would use, resolved again where it would; writes nothing."""
         with contextlib.ExitStack() as stack:
-            lock, resolved, _ = self._lock_for_sync(stack, locked, frozen, write=False)
+            lock, resolved, _ = self._lock_for_sync(stack, locked, frozen, allow_many, write=False)
             return lock, resolved
 
     def _lock_for_sync(
-        self, stack: contextlib.ExitStack, locked: bool, frozen: bool, write: bool = True
+        self, stack: contextlib.ExitStack, locked: bool, frozen: bool, allow_many: bool, write: bool = True
     ) -> tuple[Lock, ResolveResult | None, ServiceError | None]:
         """Gives the lock to use, the resolution if there was one, and the error if there should have been one."""
         if frozen:
             return self._needed_lock(), None, None
-        lock = self._previous_lock()
+        standing = self._standing()
+        lock = standing.sound
         current = lock is not None and is_current(lock, self.manifest)
         if locked and not current:
             state = "There is no lock" if lock is None else f"`{self.lock_path.name}` is out of date"
@@ -258,7 +320,7 @@ class Project:
             return lock, None, None
         try:
             self._connect_for(stack)
-            resolved = self._resolve(write, only_moving=current)
+            resolved = self._resolve(write, Wish(only_moving=current, allow_many=allow_many), standing)
         except ServiceError as error:
             if lock is None:
                 raise
@@ -266,31 +328,8 @@ class Project:
             return lock, None, error
         return resolved.lock, resolved, None
 
-    def _check_names(self, only: Sequence[str]) -> None:
-        """Raises `InputError` for a name that no entry has."""
-        names = [one.name for one in self.manifest.downloads] + [one.name for one in self.manifest.requests]
-        for name in only:
-            if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                hint = f"did you mean `{near[0]}`?" if near else None
-                raise InputError(f"`{self.path.name}` has no entry `{name}`", hint=hint)
-
     def _needed_lock(self) -> Lock:
-        lock = self.read_lock()
-        if lock is None:
-            raise InputError(f"There is no lock for `{self.path.name}`", hint="run `oncsync resolve`")
-        if lock.server != self.manifest.server:
-            raise InputError(
-                f"The lock was made on `{lock.server}`, the manifest names `{self.manifest.server}`",
-                hint="run `oncsync resolve`",
-            )
-        missing = unresolved_here(self.lock_path, self.folder)
-        if missing:
-            raise InputError(
-                f"These entries move with the clock and are not resolved for this folder: {', '.join(missing)}",
-                hint="run `oncsync resolve`, or `oncsync sync` without `--frozen`",
-            )
-        return lock
+        return need_lock(self.lock_path, self.folder, self._own_lock, self.manifest)
 
     # --- Looking -----------------------------------------------------------------------------------------------
 
@@ -304,20 +343,7 @@ class Project:
 
     def files(self) -> list[HeldFile]:
         """Gives the files that are here, in the order of their paths."""
-        held = [
-            HeldFile(
-                path=self.folder / file.path,
-                bytes=file.bytes,
-                sha256=file.sha256,
-                chunk=key,
-                begin=chunk.begin,
-                end=chunk.fetched_to or chunk.end,
-                is_metadata=file.index == "meta",
-            )
-            for key, chunk in self._read_state().chunks.items()
-            for file in chunk.files
-        ]
-        return sorted(held, key=lambda file: file.path)
+        return held_files(self.folder, self._read_state())
 
     # --- What belongs together ---------------------------------------------------------------------------------
 
@@ -334,6 +360,7 @@ class Project:
             self._session = stack.enter_context(
                 open_session(
                     self.manifest,
+                    token=self._token,
                     token_file=self._token_file,
                     on_message=self.notices.append,
                     sandbox_options=self._sandbox_options,
@@ -345,18 +372,9 @@ class Project:
     def _forget_session(self) -> None:
         self._session = None
 
-    def _terms(self) -> Terms:
-        from oncsync.engine.plan import Terms
-
-        settings = self.manifest.settings
-        return Terms(
-            metadata=settings.metadata,
-            max_order_hours=settings.max_order_hours,
-            late_days=settings.late_days,
-            refresh_open=settings.refresh_open,
-        )
-
-    def _state_path(self) -> Path:
+    @property
+    def state_path(self) -> Path:
+        """Where the state lies."""
         named = self.manifest.settings.state
         return self.folder / named if named else self.folder / ".oncsync" / "state.json"
 
@@ -365,17 +383,12 @@ class Project:
         from oncsync.state import StateStore
 
         check_own_place(self.folder)
-        return StateStore(self._state_path()).state
+        return StateStore(self.state_path).state
 
-    def _identity(self) -> str:
+    @property
+    def identity(self) -> str:
         """Names the manifest from the folder's point of view, so that both can move together."""
         try:
             return Path(os.path.relpath(self.path, self.folder)).as_posix()
         except ValueError:  # another drive
             return self.path.as_posix()
-
-    def _settings_used(self) -> dict[str, str | int | float | bool | None]:
-        from oncsync.manifest.build import SETTING_MEMBERS
-
-        used = {key: getattr(self.manifest.settings, member) for key, member in SETTING_MEMBERS.items()}
-        return {key: value for key, value in used.items() if value is not None}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
     from oncsync.engine.watch import Counts
     from oncsync.resolver import Failure, Remark
+    from oncsync.state import State
 
 
 class ResolveResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +24,15 @@ class ResolveResult(msgspec.Struct, frozen=True, kw_only=True):
     lock: Lock
     change: LockChange
     is_written: bool
+    was_damaged: bool = False
+    """Whether the lock that stood there could not be read as one: it had the marks of a conflict, or another form."""
     remarks: tuple[Remark, ...] = ()
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = ()
+
+    def differs(self, *, strict: bool = False) -> bool:
+        """Whether the lock that stood there asks for something else; with `strict`, or describes it in another way."""
+        return self.was_damaged or not (self.change.is_same if strict else self.change.asks_the_same)
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +51,8 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
     moved: int = 0
     stopped: StoppedError | None = None
     """Why nothing new was begun although work is left."""
+    notices: tuple[str, ...] = ()
+    """What the service said besides its answers, about orders too, each once."""
 
     @property
     def exit_code(self) -> int:
@@ -68,3 +77,21 @@ class HeldFile(msgspec.Struct, frozen=True, kw_only=True):
     begin: datetime
     end: datetime
     is_metadata: bool
+
+
+def held_files(folder: Path, state: State) -> list[HeldFile]:
+    """Gives the files that a state says are in its folder, in the order of their paths."""
+    held = [
+        HeldFile(
+            path=folder / file.path,
+            bytes=file.bytes,
+            sha256=file.sha256,
+            chunk=key,
+            begin=chunk.begin,
+            end=chunk.fetched_to or chunk.end,
+            is_metadata=file.index == "meta",
+        )
+        for key, chunk in state.chunks.items()
+        for file in chunk.files
+    ]
+    return sorted(held, key=lambda file: file.path)

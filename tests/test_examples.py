@@ -189,7 +189,9 @@ def test_atmosphere_serves_another_area_with_one_word(tmp_path: Path) -> None:
     """R9: the definition is used again for another area."""
     copy("atmosphere", tmp_path)
     path = tmp_path / "atmosphere.yaml"
-    project = Project(path, folder=str(tmp_path / "files"), variables={"root": "SAAN"}, now=lambda: NOW)
+    project = Project(
+        path, folder=str(tmp_path / "files"), variables={"root": "SAAN"}, lock_file="saan.lock", now=lambda: NOW
+    )
     found = {one.source["locationCode"] for entry in project.resolve().lock.entries for one in entry.requests}
     assert found
     assert not found & {"SEVIP", "SCVIP", "USDDL", "LSDDL"}

@@ -18,14 +18,29 @@ PACKAGE = Path(oncsync.__file__).parent
 FLOORS = (
     {"__main__"},
     {"cli"},
-    {"compat"},
-    {"project", "connection", "locking", "results"},
-    {"resolver", "engine", "workbook", "report"},
-    {"manifest", "lockfile", "state", "api", "credentials"},
+    {"compat", "doctor", "caretaking"},
+    {
+        "project",
+        "connection",
+        "discovery",
+        "entries",
+        "exchange",
+        "limits",
+        "locking",
+        "resolving",
+        "results",
+        "revisions",
+    },
+    {"resolver", "engine", "workbook", "report", "catalogue"},
+    {"manifest", "lockfile", "state", "api", "cache", "credentials"},
     {"naming", "atomic", "schemas"},
     {"timespan", "errors"},
 )
-NEIGHBOURS = {("project", "connection"), ("project", "locking"), ("project", "results"), ("credentials", "api")}
+NEIGHBOURS = {
+    *(("project", "connection"), ("project", "locking"), ("project", "results"), ("discovery", "connection")),
+    *(("credentials", "api"), ("cache", "api"), ("project", "limits"), ("project", "resolving")),
+    *(("entries", "connection"), ("entries", "resolving")),
+}
 """Rooms of one floor that may know each other."""
 BESIDE_THE_HOUSE = {"sandbox"}
 WHO_KNOWS_THE_SANDBOX = {"cli", "project", "connection", "sandbox"}
@@ -132,7 +147,7 @@ def test_only_who_starts_the_sandbox_knows_it() -> None:
 def test_the_client_knows_no_manifest_lock_or_folder() -> None:
     """`api` is the client and nothing else."""
     assert {one.imported for one in IMPORTS if one.room == "api"} <= {
-        "api", "errors", "timespan", "atomic", "schemas", "__version__"
+        "api", "errors", "timespan", "naming", "atomic", "schemas", "__version__"
     }  # fmt: skip
 
 
@@ -165,7 +180,9 @@ HEAVY = set(SLOW) - {"msgspec"}
         "import oncsync.cli",
         "import oncsync.project",
         "from oncsync import Project",
+        "from downloadONC import createXLS, download",
         "from click.testing import CliRunner; import oncsync.cli; CliRunner().invoke(oncsync.cli.cli, ['--help'])",
+        "import oncsync.cli.legacy",
     ],
 )
 def test_starting_loads_no_heavy_library(statement: str) -> None:

@@ -74,6 +74,35 @@ def test_the_wheel_carries_no_tests_and_no_machine_paths(wheel: Path) -> None:
     assert all(str(CHECKOUT).encode() not in text for text in texts)
 
 
+@pytest.mark.slow
+def test_the_wheel_brings_the_module_and_the_commands_of_the_tool_we_replace(wheel: Path, tmp_path: Path) -> None:
+    """R10, R16, R120: `from downloadONC import ...` works, and so do `downloadONC` and `downloadONC.py`."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        entries = next(archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
+    assert "downloadONC.py" in names
+    assert {"downloadONC = oncsync.cli.legacy:main", "downloadONC.py = oncsync.cli.legacy:main"} <= set(
+        entries.splitlines()
+    )
+    imported = _run_unpacked(wheel, tmp_path, "-c", "from downloadONC import createXLS, download; print(download())")
+    assert imported.returncode == 0, imported.stderr
+    assert _run_unpacked(wheel, tmp_path, "-m", "downloadONC", "createXLS", "--help").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_script_of_the_modules_name_does_not_import_itself(wheel: Path, tmp_path: Path) -> None:
+    """An installed `downloadONC.py` lies first on its own path."""
+    script = tmp_path / "bin" / "downloadONC.py"
+    script.parent.mkdir()
+    script.write_text("import sys\nfrom oncsync.cli.legacy import main\nsys.exit(main())\n")
+    arguments = ("-o", "Data", "-b", "2017-05-01", "-e", "2017-05-02", "-l", "USDDL", "-c", "CTD")
+    ended = _run_unpacked(wheel, tmp_path, str(script), "createXLS", *arguments, "--server", "sandbox")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "Data" / "download.xlsx").is_file()
+    ended = _run_unpacked(wheel, tmp_path, str(script), "download", "-f", "nowhere.xlsx")
+    assert ended.returncode == 2, ended.stderr
+
+
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     """Slow imports are lazy: `--help` loads none of them."""
     script = (

@@ -7,16 +7,21 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from oncsync import __version__
 from oncsync.errors import FolderError, OncsyncError
 from oncsync.timespan import UTC
+
+if TYPE_CHECKING:
+    from oncsync.project import Project
 
 BUG_EXIT_CODE = 70
 INTERRUPTED_EXIT_CODE = 130
@@ -29,12 +34,12 @@ class TerminatedError(BaseException):
     """The process was asked to end (SIGTERM); what runs is wound up as for Ctrl-C."""
 
 
-def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None) -> int:
+def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None, *, program: str = "oncsync") -> int:
     """Runs a command and gives its exit code; every error has been told on stderr by then."""
     _listen_for_sigterm()
     _take_any_text()
     try:
-        answer = command.main(args=arguments, prog_name="oncsync", standalone_mode=False)
+        answer = command.main(args=arguments, prog_name=program, standalone_mode=False)
         return answer if isinstance(answer, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -70,6 +75,16 @@ def run_to_exit_code(command: click.Command, arguments: Sequence[str] | None) ->
 def say(text: str) -> None:
     """Writes to stderr, where everything goes that is no answer; the token is taken out whoever put it there."""
     click.echo(_without_token(text), err=True)
+
+
+@contextmanager
+def notices_of(project: Project) -> Iterator[None]:
+    """Tells at the end, however it ends, what the service said besides its answers, each once."""
+    try:
+        yield
+    finally:
+        for notice in dict.fromkeys(project.notices):
+            say(f"warning: {notice}")
 
 
 def _interrupted() -> int:

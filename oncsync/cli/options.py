@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from oncsync.project import Project
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_LOCK_FILE = "oncsync.lock_file"
 
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -21,15 +22,32 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def project_options(command: Command) -> Command:
-    """Adds the options that name the manifest, the folder, the token's file and the manifest's variables."""
+    """Adds the options that name manifest, folder, lock and the token's file, and give variables their values."""
     for add in (
         option("--set", "variables", multiple=True, metavar="NAME=VALUE", help="Give a variable of `vars:` a value."),
         option("--token-file", type=click.Path(dir_okay=False), help="File that holds your token."),
+        option(
+            "--lock-file",
+            metavar="FILE",
+            expose_value=False,
+            callback=_keep_lock_file,
+            help="The lock, in place of the one beside the manifest; values given with `--set` need one of their own.",
+        ),
         option("--folder", metavar="FOLDER", help="Where the data lie, in place of the manifest's `folder`."),
         option("-m", "--manifest", metavar="FILE", help="The manifest [default: oncsync.yaml here or further up]."),
     ):
         command = add(command)
     return command
+
+
+def _keep_lock_file(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    ctx.meta[_LOCK_FILE] = value
+
+
+def named_lock_file() -> str | None:
+    """Gives what `--lock-file` of the command under way says."""
+    named: str | None = click.get_current_context().meta.get(_LOCK_FILE)
+    return named
 
 
 def make_project(
@@ -38,13 +56,19 @@ def make_project(
     """Makes the project that the shared options name."""
     from oncsync.project import Project
 
+    values = read_variables(variables)
+    return Project(manifest, folder=folder, lock_file=named_lock_file(), token_file=token_file, variables=values)
+
+
+def read_variables(variables: tuple[str, ...]) -> dict[str, str]:
+    """Reads the values of `--set`."""
     values = {}
     for variable in variables:
         name, equals, value = variable.partition("=")
         if not equals or not name:
             raise click.UsageError(f"`--set {variable}` is not NAME=VALUE")
         values[name] = value
-    return Project(manifest, folder=folder, token_file=token_file, variables=values)
+    return values
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions only

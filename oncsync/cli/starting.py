@@ -21,7 +21,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 @option("--server", default="production", show_default=True, help="production, qa, sandbox or an address.")
 @option("--force", is_flag=True, help="Replace a manifest that is there.")
 def init(manifest: str, server: str, force: bool) -> int:
-    """Write a commented manifest to start from, and keep the data out of git.
+    """Write a commented manifest to start from; keep the data out of git, and the lock as it is written in it.
 
     `--server sandbox` needs no token: it runs against the embedded service.
     """
@@ -37,10 +37,11 @@ def init(manifest: str, server: str, force: bool) -> int:
         raise InputError(f"`{path}` is there already", hint="edit it, choose another `-m`, or give `--force`")
     write_atomic(path, starter_manifest(server).encode())
     folder = load_manifest(path, environment={}).folder
-    ignored = _ignore_folder(path.parent, folder)
+    told = {".gitignore": _ignore_folder(path.parent, folder), ".gitattributes": _keep_line_ends(path)}
     click.echo(f"Wrote {path}")
-    if ignored:
-        click.echo(f"Added `{ignored}` to {path.parent / '.gitignore'}")
+    for name, line in told.items():
+        if line:
+            click.echo(f"Added `{line}` to {path.parent / name}")
     token = "" if server == "sandbox" else "give your token (`oncsync auth login`), "
     click.echo(f"Next: edit it, {token}then `oncsync resolve` and `oncsync sync`")
     return 0
@@ -48,17 +49,28 @@ def init(manifest: str, server: str, force: bool) -> int:
 
 def _ignore_folder(directory: Path, folder: Path) -> str | None:
     """Adds the folder, and what belongs to this machine, to `.gitignore`; gives the line that was new."""
-    from oncsync.atomic import write_atomic
-
     if directory not in folder.parents:
         return None
-    path = directory / ".gitignore"
     line = f"/{folder.relative_to(directory).as_posix()}/"
+    return _add_line(directory / ".gitignore", line, "/oncsync.local.yaml")
+
+
+def _keep_line_ends(manifest: Path) -> str | None:
+    """Adds the lock to `.gitattributes`: text that is compared and merged, with the line ends it was written with."""
+    from oncsync.manifest import lock_path
+
+    return _add_line(manifest.parent / ".gitattributes", f"/{lock_path(manifest).name} text eol=lf")
+
+
+def _add_line(path: Path, line: str, *others: str) -> str | None:
+    """Adds lines to a file unless it has the first of them; gives that one if it was new."""
+    from oncsync.atomic import write_atomic
+
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if line in text.splitlines():
         return None
     separator = "" if not text or text.endswith("\n") else "\n"
-    write_atomic(path, f"{text}{separator}{line}\n/oncsync.local.yaml\n".encode())
+    write_atomic(path, (text + separator + "".join(f"{one}\n" for one in (line, *others))).encode())
     return line
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oncsync.cli.ending import say
+from oncsync.cli.ending import notices_of, say
 from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
-from oncsync.cli.wording import count, courtesy_warning, describe_plan, describe_resolution, size
+from oncsync.cli.wording import count, courtesy_warning, describe_plan, describe_resolution, describe_result
 
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @option("--retry-failed", is_flag=True, help="Count chunks that failed for good as work.")
 @option("--only", multiple=True, metavar="NAME", help="Only this entry; may be given several times.")
 @option("--frozen", is_flag=True, help="Use the lock as it is, without looking at the manifest's entries.")
+@option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
 @option("--exit-code", is_flag=True, help="Exit 1 when something is to be done.")
 @option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def plan(
@@ -31,6 +32,7 @@ def plan(
     retry_failed: bool,
     only: tuple[str, ...],
     frozen: bool,
+    allow_many: bool,
     exit_code: bool,
     as_json: bool,
 ) -> int:
@@ -40,26 +42,32 @@ def plan(
     as `sync` would, without being written. `--frozen` plans with the lock as it is.
     """
     project = make_project(manifest, folder, token_file, variables)
-    answer, resolved = _plan(project, False, frozen, retry_failed, only, quiet=False)
-    _print_plan(answer, as_json)
+    answer, resolved = _plan(project, False, frozen, retry_failed, only, quiet=False, allow_many=allow_many)
+    _print_plan(project, answer, as_json)
     if exit_code and answer.work:
         return 1
     return resolved.exit_code if resolved else 0
 
 
 def _plan(
-    project: Project, locked: bool, frozen: bool, retry_failed: bool, only: tuple[str, ...], *, quiet: bool
+    project: Project,
+    locked: bool,
+    frozen: bool,
+    retry_failed: bool,
+    only: tuple[str, ...],
+    *,
+    quiet: bool,
+    allow_many: bool,
 ) -> tuple[Plan, ResolveResult | None]:
     """Gives what a sync would do, with the lock that it would use."""
-    lock, resolved = project.lock_for_dry_run(locked=locked, frozen=frozen)
-    if resolved is not None:
-        _tell_resolution(project, resolved, quiet)
-    for notice in dict.fromkeys(project.notices):
-        say(f"warning: {notice}")
+    with notices_of(project):
+        lock, resolved = project.lock_for_dry_run(locked=locked, frozen=frozen, allow_many=allow_many)
+        if resolved is not None:
+            _tell_resolution(project, resolved, quiet)
     return project.plan(retry_failed=retry_failed, only=only, lock=lock), resolved
 
 
-def _print_plan(answer: Plan, as_json: bool) -> None:
+def _print_plan(project: Project, answer: Plan, as_json: bool) -> None:
     for warning in answer.warnings:
         say(f"warning: {warning}")
     if not as_json:
@@ -71,6 +79,9 @@ def _print_plan(answer: Plan, as_json: bool) -> None:
         {
             "version": 1,
             "counts": dict(answer.counts),
+            "notices": list(dict.fromkeys(project.notices)),
+            "warnings": answer.warnings,
+            "notes": answer.notes,
             "chunks": [
                 {
                     "id": planned.id,
@@ -98,6 +109,7 @@ def _print_plan(answer: Plan, as_json: bool) -> None:
 @option("--max-time", type=Seconds(), metavar="TIME", help="Begin nothing new after so long (`10m`); exit 7.")
 @option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
 @option("--take-over", is_flag=True, help="Use a folder that belongs to another manifest or server.")
+@option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
 @option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
 @option("-v", "--verbose", is_flag=True, help="A line for every event.")
 @option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
@@ -115,6 +127,7 @@ def sync(
     max_time: float | None,
     lock_timeout: float,
     take_over: bool,
+    allow_many: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -132,18 +145,19 @@ def sync(
     if warning:
         say(f"warning: {warning}")
     if dry_run:
-        answer, resolved = _plan(project, locked, frozen, retry_failed, only, quiet=quiet)
-        _print_plan(answer, as_json)
+        answer, resolved = _plan(project, locked, frozen, retry_failed, only, quiet=quiet, allow_many=allow_many)
+        _print_plan(project, answer, as_json)
         return resolved.exit_code if resolved else 0
     from oncsync.cli.progress import make_display
 
-    with make_display(quiet=quiet, verbose=verbose) as display:
+    with notices_of(project), make_display(quiet=quiet, verbose=verbose) as display:
         result = project.sync(
             locked=locked,
             frozen=frozen,
             retry_failed=retry_failed,
             only=only,
             take_over=take_over,
+            allow_many=allow_many,
             wait_for_window=not no_wait,
             max_seconds=max_time,
             lock_patience=lock_timeout,
@@ -151,8 +165,6 @@ def sync(
             on_resolved=lambda resolved: _tell_resolution(project, resolved, quiet),
             on_plan=lambda plan: None if quiet else say(describe_plan(plan)[-1]),
         )
-    for notice in dict.fromkeys(project.notices):
-        say(f"warning: {notice}")
     _print_result(project, result, as_json, quiet)
     return result.exit_code
 
@@ -171,7 +183,7 @@ def _print_result(project: Project, result: SyncResult, as_json: bool, quiet: bo
     counts = result.counts
     if as_json:
         print_json({"version": 1, "exitCode": result.exit_code, "planned": dict(result.plan.counts), "counts": counts,
-                    "moved": result.moved})  # fmt: skip
+                    "moved": result.moved, "notices": result.notices})  # fmt: skip
         return
     if quiet:
         for error in (result.unresolved, result.stopped):
@@ -181,11 +193,12 @@ def _print_result(project: Project, result: SyncResult, as_json: bool, quiet: bo
     left = result.plan.counts["failed"]
     if not counts.total:
         moved = f"{count(result.moved, 'file')} moved to where the manifest wants them" if result.moved else ""
-        is_current = not left and result.unresolved is None and result.stopped is None
+        has_failures = result.resolved is not None and result.resolved.failures
+        is_current = not left and not has_failures and result.unresolved is None and result.stopped is None
         here = "Nothing to do: the folder is as the lock wants it" if is_current else "Nothing new was done"
         click.echo(moved or here)
     else:
-        click.echo(_summary(project, result))
+        click.echo(describe_result(result, project.folder))
     if counts.failed:
         click.echo("`oncsync status` tells why; the next `sync` tries again what can be tried again")
     if result.unresolved is not None:
@@ -196,16 +209,3 @@ def _print_result(project: Project, result: SyncResult, as_json: bool, quiet: bo
         click.echo(
             f"{count(left, 'chunk')} failed for good before: `oncsync status` tells why, `--retry-failed` tries again"
         )
-
-
-def _summary(project: Project, result: SyncResult) -> str:
-    counts = result.counts
-    parts = [f"{count(counts.done, 'chunk')} done"]
-    for number, words in (
-        (counts.empty, "without data"),
-        (counts.failed, "failed"),
-        (result.moved, "files moved to where the manifest wants them"),
-    ):
-        if number:
-            parts.append(f"{number:,} {words}")
-    return f"{', '.join(parts)}; {count(counts.files, 'file')}, {size(counts.bytes)} into {project.folder}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
     from oncsync.lockfile import EntryChange
-    from oncsync.report import RequestStatus, Status
-    from oncsync.results import ResolveResult
+    from oncsync.report import Amount, Outlook, RequestStatus, Status
+    from oncsync.results import ResolveResult, SyncResult
 
 COURTESY_RUN_THREADS = 4
 MOST_LINES = 12
@@ -37,6 +38,11 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def printable(text: str) -> str:
+    """Gives a text on one line, whatever characters a name on the disk has."""
+    return text if text.isprintable() else "".join(mark if mark.isprintable() else "?" for mark in text)
+
+
 def courtesy_warning(run_threads: int) -> str | None:
     """Says why more than four orders at a time hurt everybody (R92, R93)."""
     if run_threads <= COURTESY_RUN_THREADS:
@@ -62,32 +68,41 @@ def table(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]
     ]
 
 
-def describe_resolution(result: ResolveResult, lock_name: str) -> list[str]:
-    """Gives the summary of a resolve: what was added, removed and changed against the previous lock."""
+def describe_resolution(result: ResolveResult, lock_name: str, outlook: Outlook | None = None) -> list[str]:
+    """Gives the summary of a resolve: what was added, removed and changed, and what it still takes where known."""
     change = result.change
-    lines = [f"{change_line(entry)}" for entry in change.entries]
-    if len(lines) > MOST_LINES:
-        same = [entry for entry in change.entries if entry.change == "same"]
-        lines = [change_line(entry) for entry in change.entries if entry.change != "same"]
-        if same:
-            lines.append(f"  = {count(len(same), 'entry', 'entries')} unchanged")
+    amounts = outlook.by_entry() if outlook and len(change.entries) > 1 else {}
+    shown = change.entries
+    if len(shown) > MOST_LINES:
+        shown = tuple(entry for entry in change.entries if entry.change != "same")
+    lines = [change_line(entry, amounts.get((entry.kind, entry.name))) for entry in shown]
+    if len(shown) < len(change.entries):
+        same = len(change.entries) - len(shown)
+        lines.append(f"  {SIGNS['same']} {count(same, 'entry', 'entries')} unchanged")
     written = f"`{lock_name}` written" if result.is_written else f"`{lock_name}` is unchanged"
     return [*lines, f"{written}: {count(change.chunk_ids, 'chunk')}, one order each"]
 
 
-def change_line(entry: EntryChange) -> str:
+def change_line(entry: EntryChange, amount: Amount | None = None) -> str:
     """Gives one entry's line of a summary, with the requests that came and went below it."""
+    from oncsync.cli.outlooks import describe_amount
+
     if entry.change == "removed":
         head = f"  - {entry.name}: removed ({count(entry.chunks_removed, 'chunk')})"
     else:
-        amount = f"{count(entry.requests, 'request')}, {count(entry.chunks, 'chunk')}"
+        held = f"{count(entry.requests, 'request')}, {count(entry.chunks, 'chunk')}"
         difference = f" (+{entry.chunks_added} -{entry.chunks_removed})" if entry.change == "changed" else ""
-        head = f"  {SIGNS[entry.change]} {entry.name}: {amount}{difference}"
+        ahead = f"; {describe_amount(amount)}" if amount is not None else ""
+        head = f"  {SIGNS[entry.change]} {entry.name}: {held}{difference}{ahead}"
     if entry.change != "changed":
         return head
     lines = [f"      + {text}" for text in entry.requests_added] + [
         f"      - {text}" for text in entry.requests_removed
     ]
+    if entry.settings_changed:
+        lines.append(f"      ~ {', '.join(f'`{key}`' for key in entry.settings_changed)}")
+    if entry.is_reworded and not (lines or entry.chunks_added or entry.chunks_removed):
+        lines.append("      ~ written differently in the manifest, the same requests")
     if entry.reviewed_changed:
         lines.append(f"      ~ {count(entry.reviewed_changed, 'request')} described differently by ONC")
     hidden = len(lines) - MOST_LINES
@@ -116,7 +131,25 @@ def describe_plan(plan: Plan) -> list[str]:
         f"{counts['failed']:,} failed for good" if counts["failed"] else "",
         f"{counts['wait']:,} not yet due" if counts["wait"] else "",
     ]
-    return [*table(rows, right=(1,)), ", ".join([total, *filter(None, others)])]
+    notes = [f"note: {note}" for note in plan.notes[:MOST_LINES]]
+    if len(plan.notes) > MOST_LINES:
+        notes.append(f"note: and {len(plan.notes) - MOST_LINES} more like this; `--json` has them all")
+    return [*table(rows, right=(1,)), *notes, ", ".join([total, *filter(None, others)])]
+
+
+def describe_result(result: SyncResult, folder: Path) -> str:
+    """Gives one sentence about what a sync did."""
+    counts = result.counts
+    parts = [f"{count(counts.done, 'chunk')} done"]
+    for number, words in (
+        (counts.restricted, "may lack restricted data"),
+        (counts.empty, "without data"),
+        (counts.failed, "failed"),
+        (result.moved, "files moved to where the manifest wants them"),
+    ):
+        if number:
+            parts.append(f"{number:,} {words}")
+    return f"{', '.join(parts)}; {count(counts.files, 'file')}, {size(counts.bytes)} into {folder}"
 
 
 def describe_status(status: Status) -> list[str]:
@@ -131,6 +164,7 @@ def describe_status(status: Status) -> list[str]:
         lines.append(f"{count(status.unwanted_files, 'file')} here that the lock does not ask for any more")
     ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed, {status.pending:,} pending"
     others = [
+        f"{status.restricted:,} may lack restricted data" if status.restricted else "",
         f"{status.open:,} open" if status.open else "",
         f"{status.waiting:,} in the future" if status.waiting else "",
     ]
@@ -139,12 +173,14 @@ def describe_status(status: Status) -> list[str]:
 
 
 def _request_lines(request: RequestStatus) -> list[str]:
+    from oncsync.state import restrictions_in
+
     span = f"{request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
     lines = [f"  {request.request} {span}", f"    {_how_far(request)}"]
     for failure in request.failures:
         again = " (`oncsync sync --retry-failed` tries again)" if failure.outcome in PERMANENT_OUTCOMES else ""
         lines.append(f"    {failure.outcome} from {failure.first:%Y-%m-%d}: {failure.reason}{again}")
-    return lines
+    return [*lines, *(f"    data may be missing: {text}" for text in restrictions_in(request.notes))]
 
 
 def _how_far(request: RequestStatus) -> str:
@@ -159,6 +195,7 @@ def _how_far(request: RequestStatus) -> str:
     )
     parts = [f"{done} done" + (f" ({request.covered:,} in files of another split)" if request.covered else "")]
     for number, words in (
+        (request.restricted, "may lack restricted data"),
         (request.empty, "without data"),
         (request.failed, "failed"),
         (request.pending, "pending"),

@@ -1,5 +1,6 @@
 """The lock document: its records, its canonical text, and what changed between two of them."""
 
+from oncsync.lockfile.branches import has_conflicts, our_side
 from oncsync.lockfile.compare import EntryChange, LockChange, compare_locks, describe_request
 from oncsync.lockfile.records import (
     SOURCE_KEYS,
@@ -14,10 +15,11 @@ from oncsync.lockfile.records import (
     sort_entries,
     sort_requests,
 )
-from oncsync.lockfile.text import LOCK_VERSION, LockError, parse_lock, read_lock, render_lock, write_lock
+from oncsync.lockfile.text import LOCK_VERSION, MAKER, LockError, parse_lock, read_lock, render_lock, write_lock
 
 __all__ = [
     "LOCK_VERSION",
+    "MAKER",
     "SOURCE_KEYS",
     "Chunk",
     "EntryChange",
@@ -30,6 +32,8 @@ __all__ = [
     "compare_locks",
     "describe_request",
     "digest",
+    "has_conflicts",
+    "our_side",
     "parse_lock",
     "product_digest",
     "read_lock",

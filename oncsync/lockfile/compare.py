@@ -6,8 +6,18 @@ import msgspec
 
 from oncsync.lockfile.records import Lock, LockedRequest, LockEntry
 
+SETTINGS = {
+    "relative": "relative",
+    "pinned": "pinned",
+    "path": "path",
+    "metadata": "metadata",
+    "maxOrderHours": "max_order_hours",
+    "lateDays": "late_days",
+    "refreshOpen": "refresh_open",
+}
 
-class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
+
+class EntryChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """How one entry differs: requests and chunks that came and went, and those whose description changed."""
 
     kind: str
@@ -20,13 +30,17 @@ class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
     requests_removed: tuple[str, ...] = ()
     chunks_added: int = 0
     chunks_removed: int = 0
+    settings_changed: tuple[str, ...] = ()
+    """Settings of the entry that differ, in the manifest's spelling; `relative` and `pinned` too."""
+    is_reworded: bool = False
+    """Whether the manifest says something else, be it that the requests are the same."""
     reviewed_changed: int = 0
     """Requests that ask for the same data but whose information columns differ."""
     asks_the_same: bool = False
     """Whether nothing but information columns differs."""
 
 
-class LockChange(msgspec.Struct, frozen=True, kw_only=True):
+class LockChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """How a whole lock differs from the one before."""
 
     entries: tuple[EntryChange, ...]
@@ -72,33 +86,44 @@ def describe_request(request: LockedRequest) -> str:
 
 
 def _compare_entries(old: LockEntry | None, new: LockEntry) -> EntryChange:
-    old_requests = {request.id: request for request in old.requests} if old else {}
+    chunks = _chunk_ids(new)
+    replace = msgspec.structs.replace
+    same = EntryChange(
+        kind=new.kind, name=new.name, change="same", requests=len(new.requests), chunks=len(chunks), asks_the_same=True
+    )
+    if old == new:
+        return same
+    if old is None:
+        added = tuple(describe_request(request) for request in new.requests)
+        return replace(same, change="added", requests_added=added, chunks_added=len(chunks), asks_the_same=False)
+    old_requests = {request.id: request for request in old.requests}
     new_requests = {request.id: request for request in new.requests}
-    old_chunks, new_chunks = (_chunk_ids(entry) if entry else set() for entry in (old, new))
-    added = [describe_request(request) for key, request in new_requests.items() if key not in old_requests]
-    removed = [describe_request(request) for key, request in old_requests.items() if key not in new_requests]
+    old_chunks = _chunk_ids(old)
     reviewed = sum(
         _description(old_requests[key]) != _description(request)
         for key, request in new_requests.items()
         if key in old_requests
     )
-    if old is None:
-        change = "added"
-    else:
-        change = "same" if old == new else "changed"
-    return EntryChange(
-        kind=new.kind,
-        name=new.name,
-        change=change,
-        requests=len(new.requests),
-        chunks=len(new_chunks),
-        requests_added=tuple(added),
-        requests_removed=tuple(removed),
-        chunks_added=len(new_chunks - old_chunks),
-        chunks_removed=len(old_chunks - new_chunks),
+    return replace(
+        same,
+        change="changed",
+        requests_added=tuple(
+            describe_request(request) for key, request in new_requests.items() if key not in old_requests
+        ),
+        requests_removed=tuple(
+            describe_request(request) for key, request in old_requests.items() if key not in new_requests
+        ),
+        chunks_added=len(chunks - old_chunks),
+        chunks_removed=len(old_chunks - chunks),
+        settings_changed=_settings_changed(old, new),
+        is_reworded=old.digest != new.digest,
         reviewed_changed=reviewed,
-        asks_the_same=old is not None and _without_descriptions(old) == _without_descriptions(new),
+        asks_the_same=_without_descriptions(old) == _without_descriptions(new),
     )
+
+
+def _settings_changed(old: LockEntry, new: LockEntry) -> tuple[str, ...]:
+    return tuple(key for key, name in SETTINGS.items() if getattr(old, name) != getattr(new, name))
 
 
 def _description(request: LockedRequest) -> tuple[object, ...]:

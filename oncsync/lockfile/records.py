@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Literal
+from json.encoder import encode_basestring_ascii
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,12 +17,17 @@ DIGEST_LENGTH = 20  # hexadecimal digits: 80 bits
 SOURCE_KEYS = ("locationCode", "deviceCategoryCode", "propertyCode", "deviceCode")
 
 
-class Chunk(msgspec.Struct, frozen=True):
+ChunkId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{20,64}\Z")]
+"""Ids become parts of file names, so a lock from elsewhere may not put anything else in their place."""
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One piece of a request's span: the unit that is ordered, downloaded and recorded."""
 
-    id: str
-    begin: datetime
-    end: datetime
+    id: ChunkId
+    begin: Instant
+    end: Instant
 
     @property
     def span(self) -> Span:
@@ -77,6 +83,8 @@ class LockEntry(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     relative: str | None = None
     """The expression of a span that moves with the clock; such an entry's requests lie in the folder's own lock."""
+    pinned: str | None = None
+    """Such an expression whose requests were frozen: they lie in the lock until the entry is refreshed or changed."""
     path: str | None = None
     metadata: bool | None = None
     max_order_hours: float | None = None
@@ -116,8 +124,9 @@ def product_digest(source: Mapping[str, str], code: str, extension: str, options
 
 
 def chunk_id(product: str, span: Span) -> str:
-    """Names a chunk by the parameters that decide its content."""
-    return digest([product, format_instant(span.begin), format_instant(span.end)])
+    """Names a chunk by the parameters that decide its content: the digest of a list of all three."""
+    text = f'[{encode_basestring_ascii(product)},"{format_instant(span.begin)}","{format_instant(span.end)}"]'
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:DIGEST_LENGTH]
 
 
 def request_id(product: str, begin: datetime, end: datetime | None) -> str:

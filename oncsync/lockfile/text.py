@@ -7,22 +7,23 @@ line follows it, its chunk lines follow that one. A lock in any other form (conf
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from oncsync.atomic import folder_error, write_if_changed
 from oncsync.errors import InputError
-from oncsync.lockfile.records import SOURCE_KEYS, Chunk, Lock, LockedRequest, LockEntry
+from oncsync.lockfile.records import SOURCE_KEYS, Chunk, ChunkId, Instant, Lock, LockedRequest, LockEntry
 from oncsync.timespan import format_instant, parse_duration
 
 LOCK_VERSION = 1
+MAKER = "oncsync resolve"
 SPLITS = ("all", "year", "month", "week", "day", "hour")
 
 _UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -37,26 +38,32 @@ class LockError(InputError):
     """Says that the lock cannot be read as it stands; resolving again makes a new one."""
 
 
-def render_lock(lock: Lock, manifest_name: str) -> bytes:
-    """Gives the canonical bytes of a lock; the same lock gives the same bytes on every machine."""
-    name = _flow(manifest_name)[1:-1]
+def render_lock(lock: Lock, manifest_name: str, command: str = MAKER) -> bytes:
+    """Gives the canonical bytes of a lock; the same lock gives the same bytes on every machine.
+
+    `command` is what makes it again: `oncsync resolve`, or that with the values of variables.
+    """
+    name, maker = _flow(manifest_name)[1:-1], _flow(command)[1:-1]
     lines = [
-        f"# Made by `oncsync resolve` from {name}. Do not edit it: change the manifest and resolve again.",
+        f"# Made by `{maker}` from {name}. Do not edit it: change the manifest and resolve again.",
         f"version: {LOCK_VERSION}",
         f"server: {_flow(lock.server)}",
     ]
     lines.append("records:" if lock.entries else "records: []")
+    pieces = ["".join(f"{line}\n" for line in lines).encode()]
     for entry in lock.entries:
-        lines.append("- " + _flow(_entry_record(entry)))
-        for request in entry.requests:
-            lines.append("- " + _flow(_request_record(request)))
-            lines.extend(_chunk_line(chunk) for chunk in request.chunks)
-    return ("\n".join(lines) + "\n").encode("utf-8")
+        pieces.append(f"- {_flow(_entry_record(entry))}\n".encode())
+        for (
+            request
+        ) in entry.requests:  # a piece for each, so that the many lines of a large lock do not all live at once
+            head = f"- {_flow(_request_record(request))}\n"
+            pieces.append("".join([head, *_chunk_lines(request.chunks)]).encode())
+    return b"".join(pieces)
 
 
-def write_lock(path: Path, lock: Lock, manifest_name: str) -> bool:
+def write_lock(path: Path, lock: Lock, manifest_name: str, command: str = MAKER) -> bool:
     """Writes the lock atomically, only when it changed; says whether it did."""
-    return write_if_changed(path, render_lock(lock, manifest_name))
+    return write_if_changed(path, render_lock(lock, manifest_name, command))
 
 
 def _flow(value: object) -> str:
@@ -65,15 +72,21 @@ def _flow(value: object) -> str:
     return _UNSAFE_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _chunk_line(chunk: Chunk) -> str:
-    begin, end = format_instant(chunk.begin), format_instant(chunk.end)
-    return f'- {{"id": "{chunk.id}", "begin": "{begin}", "end": "{end}"}}'
+def _chunk_lines(chunks: Iterable[Chunk]) -> Iterator[str]:
+    """Yields a line for each chunk; where one ends the next begins, so most instants are written out once."""
+    last, shown = None, ""
+    for chunk in chunks:
+        begin = shown if chunk.begin == last else format_instant(chunk.begin)
+        last = chunk.end
+        shown = format_instant(last)
+        yield f'- {{"id": "{chunk.id}", "begin": "{begin}", "end": "{shown}"}}\n'
 
 
 def _entry_record(entry: LockEntry) -> dict[str, object]:
     record: dict[str, object] = {entry.kind: entry.name, "digest": entry.digest}
     optional = {
         "relative": entry.relative,
+        "pinned": entry.pinned,
         "path": entry.path,
         "metadata": entry.metadata,
         "maxOrderHours": entry.max_order_hours,
@@ -120,23 +133,12 @@ def _cell(value: str | float | None) -> str | float | None:
     return float(value) if math.isfinite(value) else None
 
 
-_Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{20,64}\Z")]
-"""Ids become parts of file names, so a lock from elsewhere may not put anything else in their place."""
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class _ChunkLine(msgspec.Struct, forbid_unknown_fields=True):
-    id: _Id
-    begin: _Instant
-    end: _Instant
-
-
 class _RequestLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    request: _Id
+    request: ChunkId
     data_product_code: str
     extension: str
-    begin: _Instant
-    end: _Instant | None
+    begin: Instant
+    end: Instant | None
     split: str
     options: dict[str, str]
     location_code: str | None = None
@@ -162,6 +164,7 @@ class _EntryLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     download: str | None = None
     row: str | None = None
     relative: str | None = None
+    pinned: str | None = None
     path: str | None = None
     metadata: bool | None = None
     max_order_hours: float | None = None
@@ -192,67 +195,121 @@ def parse_lock(content: bytes, name: str = "oncsync.lock") -> Lock:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _not_canonical(name, content.count(b"\n", 0, error.start) + 1) from None
-    lines = text.splitlines()
-    if not text.endswith("\n"):
-        raise _not_canonical(name, max(len(lines), 1))
-    body = [(number, line) for number, line in enumerate(lines, start=1) if line and not line.startswith("#")]
-    server, records = _read_header(body, name)
-    return Lock(server=server, entries=tuple(_read_entries(records, name)))
+    text = text.replace("\r\n", "\n")
+    reader = _Reader(text, name)
+    unsafe = None if text.isascii() else _UNSAFE_IN_YAML.search(text)
+    if unsafe or not text.endswith("\n"):
+        raise reader.fault(unsafe.start() if unsafe else max(len(text) - 1, 0))
+    return Lock(server=_read_header(reader), entries=tuple(_read_entries(reader)))
 
 
-def _read_header(body: list[tuple[int, str]], name: str) -> tuple[str, list[tuple[int, str]]]:
-    first, line = body[0] if body else (1, "")
+class _Reader:
+    """A lock's text and how far it is read; `begin` is where the last line that was read begins."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        self.name = name
+        self.begin = self.end = 0
+
+    def line(self) -> str | None:
+        """Reads the next line that says something, None at the end: empty lines and comments are passed over."""
+        while self.end < len(self.text):
+            self.begin, self.end = self.end, self.text.index("\n", self.end) + 1
+            line = self.text[self.begin : self.end - 1]
+            if line and not line.startswith("#"):
+                return line
+        return None
+
+    def chunks(self) -> list[Chunk]:
+        """Reads the chunk in the line that was read last and all that follow it directly."""
+        block = _CHUNK_LINES.match(self.text, self.begin)
+        if block is None:
+            raise self.fault(self.begin)
+        self.end = block.end()
+        lines = block[0][2:-1]
+        with contextlib.suppress(msgspec.DecodeError):
+            chunks = _decode_chunks(f"[{lines.replace(_NEXT_RECORD, ',')}]")
+            if len(chunks) == lines.count(_NEXT_RECORD) + 1:
+                return chunks
+        return self._chunks_one_by_one(lines.split(_NEXT_RECORD))
+
+    def _chunks_one_by_one(self, lines: Sequence[str]) -> list[Chunk]:
+        place, chunks = self.begin, []
+        for line in lines:
+            try:
+                chunks.append(_decode_chunk(line))
+            except msgspec.DecodeError:
+                raise self.fault(place) from None
+            place += len(line) + len(_NEXT_RECORD)
+        return chunks
+
+    def fault(self, place: int | None = None) -> LockError:
+        """Gives the error about the line of a place, of the line that was read last when none is given."""
+        return _not_canonical(self.name, self.text.count("\n", 0, self.begin if place is None else place) + 1)
+
+
+_NEXT_RECORD = "\n- "
+_CHUNK_LINES = re.compile(r'(?:- \{"id": [^\n]*\}\n)+')
+_decode_chunk = msgspec.json.Decoder(Chunk).decode
+_decode_chunks = msgspec.json.Decoder(list[Chunk]).decode
+
+
+def _read_header(reader: _Reader) -> str:
+    """Reads the header and gives the server."""
+    line = reader.line() or ""
     version = _VERSION.fullmatch(line)
     if version and int(version[1]) > LOCK_VERSION:
         raise InputError(
-            f"`{name}` has format version {version[1]}; this oncsync reads up to {LOCK_VERSION}",
+            f"`{reader.name}` has format version {version[1]}; this oncsync reads up to {LOCK_VERSION}",
             hint="install a newer oncsync",
         )
     if line != f"version: {LOCK_VERSION}":
-        raise _not_canonical(name, first)
-    for position, key in enumerate(("server: ", "records:"), start=1):
-        if len(body) <= position or not body[position][1].startswith(key):
-            raise _not_canonical(name, body[min(position, len(body) - 1)][0])
+        raise reader.fault()
+    line = reader.line() or ""
+    if not line.startswith("server: "):
+        raise reader.fault()
     try:
-        server = msgspec.json.decode(body[1][1].removeprefix("server: "), type=str)
+        server = msgspec.json.decode(line.removeprefix("server: "), type=str)
     except msgspec.DecodeError:
-        raise _not_canonical(name, body[1][0]) from None
-    if body[2][1] != ("records:" if len(body) > 3 else "records: []"):
-        raise _not_canonical(name, body[2][0])
-    return server, body[3:]
+        raise reader.fault() from None
+    records, begin, end = reader.line(), reader.begin, reader.end
+    if records != ("records: []" if reader.line() is None else "records:"):
+        raise reader.fault(begin)
+    reader.end = end
+    return server
 
 
-def _read_entries(records: list[tuple[int, str]], name: str) -> Iterator[LockEntry]:
-    decode_chunk = msgspec.json.Decoder(_ChunkLine).decode
-    decode_request = msgspec.json.Decoder(_RequestLine).decode
-    decode_entry = msgspec.json.Decoder(_EntryLine).decode
+def _read_entries(reader: _Reader) -> Iterator[LockEntry]:
     entry: _EntryLine | None = None
     requests: list[LockedRequest] = []
     request: _RequestLine | None = None
     chunks: list[Chunk] = []
-    for number, line in records:
+    while (line := reader.line()) is not None:
         try:
             if line.startswith(_CHUNK_PREFIX) and request is not None:
-                read = decode_chunk(line[2:])
-                chunks.append(Chunk(read.id, read.begin, read.end))
+                chunks += reader.chunks()
             elif line.startswith(_REQUEST_PREFIX) and entry is not None:
                 if request is not None:
                     requests.append(_locked_request(request, chunks))
-                request, chunks = decode_request(line[2:]), []
+                request, chunks = _decode_request(line[2:]), []
             elif line.startswith(_ENTRY_PREFIXES):
                 if request is not None:
                     requests.append(_locked_request(request, chunks))
                 if entry is not None:
                     yield _lock_entry(entry, requests)
-                entry, request, requests, chunks = decode_entry(line[2:]), None, [], []
+                entry, request, requests, chunks = _decode_entry(line[2:]), None, [], []
             else:
-                raise _not_canonical(name, number)
+                raise reader.fault()
         except msgspec.DecodeError:
-            raise _not_canonical(name, number) from None
+            raise reader.fault() from None
     if request is not None:
         requests.append(_locked_request(request, chunks))
     if entry is not None:
         yield _lock_entry(entry, requests)
+
+
+_decode_request = msgspec.json.Decoder(_RequestLine).decode
+_decode_entry = msgspec.json.Decoder(_EntryLine).decode
 
 
 def _locked_request(line: _RequestLine, chunks: list[Chunk]) -> LockedRequest:
@@ -269,6 +326,7 @@ def _lock_entry(line: _EntryLine, requests: list[LockedRequest]) -> LockEntry:
         name=(line.row if line.download is None else line.download) or "",
         digest=line.digest,
         relative=line.relative,
+        pinned=line.pinned,
         path=line.path,
         metadata=line.metadata,
         max_order_hours=line.max_order_hours,

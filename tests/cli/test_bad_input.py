@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from oncsync.sandbox import Fault, Faults
 from tests.cli.conftest import Command
 from tests.support.world import CTD_CSV, TOKEN, World
 
@@ -77,6 +78,26 @@ def test_a_service_that_is_down_exits_five_and_keeps_the_lock(world: World, oncs
     assert said.code == 5
     assert "run the same command again" in said.err
     assert (world.directory / "oncsync.lock").read_bytes() == lock
+
+
+def test_a_service_that_answers_nothing_but_faults_exits_five_and_writes_no_lock(
+    world: World, oncsync: Command
+) -> None:
+    """F7: not "nothing to do"."""
+    world.sandbox.faults = Faults([Fault("html-200", on="*")])
+    said = oncsync("sync")
+    assert said.code == 5
+    assert "The service cannot be used now" in said.err
+    assert "Nothing to do" not in said.out
+    assert not (world.directory / "oncsync.lock").exists()
+
+
+def test_an_entry_that_is_not_resolved_is_something_to_do(world: World, oncsync: Command) -> None:
+    world.sandbox.faults = Faults([Fault("bad-json", on="deployments")])
+    said = oncsync("sync")
+    assert said.code == 3
+    assert "could not be resolved" in said.err
+    assert "Nothing to do" not in said.out
 
 
 def test_sync_goes_on_with_the_lock_it_has_when_discovery_is_down(world: World, oncsync: Command) -> None:

@@ -15,7 +15,10 @@ def test_resolve_writes_the_lock_and_says_what_came(world: World, oncsync: Comma
     """R2, R18: discovery first, then something to review."""
     said = oncsync("resolve")
     assert said.code == 0
-    assert said.out == "  + axis: 1 request, 3 chunks\n`oncsync.lock` written: 3 chunks, one order each\n"
+    assert said.out == (
+        "  + axis: 1 request, 3 chunks\n`oncsync.lock` written: 3 chunks, one order each\n"
+        "To order: 3 chunks, 4 at a time: time unknown, size unknown (`--estimate` asks ONC)\n"
+    )
     assert (world.directory / "oncsync.lock").exists()
 
 
@@ -24,7 +27,7 @@ def test_resolving_again_changes_neither_bytes_nor_mtime(world: World, oncsync: 
     lock = world.directory / "oncsync.lock"
     before = (lock.read_bytes(), lock.stat().st_mtime_ns)
     said = oncsync("resolve")
-    assert said.out == "  = axis: 1 request, 3 chunks\n`oncsync.lock` is unchanged: 3 chunks, one order each\n"
+    assert said.out.startswith("  = axis: 1 request, 3 chunks\n`oncsync.lock` is unchanged: 3 chunks, one order each\n")
     assert (lock.read_bytes(), lock.stat().st_mtime_ns) == before
 
 

@@ -48,6 +48,7 @@ ENTRIES = st.builds(
     name=TEXT,
     digest=IDS,
     relative=st.none() | TEXT,
+    pinned=st.none() | TEXT,
     path=st.none() | TEXT,
     metadata=st.none() | st.booleans(),
     max_order_hours=st.none() | st.floats(0, 1e6),

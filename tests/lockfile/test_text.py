@@ -143,6 +143,47 @@ def test_a_column_that_is_no_number_reads_back_as_no_value(value: float) -> None
     assert parse_lock(render(lock)).entries[0].requests[0].about == {"depth": None, "latitude": 1.0}
 
 
+# --- Many lines together --------------------------------------------------------------------------------------------
+
+MANY = render(make_lock(make_entry("days", make_request("2017-01-01", "2018-01-01", split="day")))).decode()
+
+
+@pytest.mark.parametrize("number", [7, 100, 371])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"end": "2', '"end": "x'),
+        ('{"id": "', '{"id": "../'),
+        ("}", ', "more": 1}'),
+        ("}", '}, {"id": "00000000000000000000", "begin": "2017-01-01T00:00:00Z", "end": "2017-01-02T00:00:00Z"}'),
+        ("}", "}]"),
+        ("}", "} "),
+    ],
+    ids=["no instant", "no id", "another key", "two in a line", "a bracket", "a blank"],
+)
+def test_of_many_chunks_the_wrong_line_is_named(number: int, old: str, new: str) -> None:
+    """Chunks are read together; a mistake is found where it is."""
+    lines = MANY.splitlines()
+    assert lines[number - 1].startswith('- {"id": ')
+    assert len(lines) == 371
+    lines[number - 1] = lines[number - 1].replace(old, new, 1)
+    with pytest.raises(LockError, match=rf"\(line {number}\)"):
+        parse_lock(("\n".join(lines) + "\n").encode())
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\ufeff", "\x9f"])
+def test_a_character_that_is_always_written_escaped_is_another_form(character: str) -> None:
+    """Another reader might take it for the end of a line."""
+    text = render(make_lock(make_entry("one", make_request(citation="a b")))).decode()
+    with pytest.raises(LockError, match=r"\(line 6\)"):
+        parse_lock(text.replace("a b", f"a{character}b").encode())
+
+
+def test_empty_lines_and_comments_are_passed_over() -> None:
+    text = MANY.replace("records:\n", "\n# a remark\nrecords:\n").replace('\n- {"id"', '\n\n# x\n- {"id"', 5)
+    assert parse_lock(text.encode()) == parse_lock(MANY.encode())
+
+
 # --- Files ---------------------------------------------------------------------------------------------------------
 
 
