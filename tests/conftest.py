@@ -6,9 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from oncsync.errors import OncsyncError
 from tests.support.service import NamedService, name_service
+
+settings.register_profile("change", derandomize=True, phases=[Phase.explicit, Phase.generate])
+settings.register_profile("search", settings.get_profile("default"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "change"))
+"""A change is judged by the same examples everywhere; `HYPOTHESIS_PROFILE=search` looks for new ones."""
 
 NAMED = pytest.StashKey[NamedService]()
 """The service that a person named, and the token that the tests' own environment hides."""

@@ -39,6 +39,8 @@ ROW_KEYS = (
 OPTIONS_HEADER = "data product options"
 _KEY_BY_HEADER = {key.lower(): key for key in ROW_KEYS} | {"dataproductoptions": "options"}
 _ALWAYS = ("name", "download", "begin", "end", "dataProductCode", "extension", "options")
+BLANK = "~"
+"""Says in a cell that is blank that rows of its tab have the column."""
 OWN = "columns."
 """Begins the header of an own column that is called like a key."""
 _BETWEEN_OPTIONS = re.compile(r"[&;,\s]+(?=dpo_)")
@@ -61,6 +63,7 @@ def read_rows(text: str, file: str, expand: Expand, document: Document, mistakes
         mistakes.add(place, "This line is not CSV", "close every quote, and double a quote inside a cell")
     if reader.headers is None:
         mistakes.add(Place(file, 1, 1), "The file has no header line", f"begin it with `{','.join(ROW_KEYS[2:10])}`")
+    reader.drop_columns_of_others()
     return reader.rows
 
 
@@ -75,6 +78,16 @@ class _RowReader:
         self._document = document
         self._mistakes = mistakes
         self._validator = RowValidator(document, mistakes)
+        self._filled: dict[bool, set[str]] = {False: set(), True: set()}
+        """Other columns in which rows with a device, or without one, have anything."""
+
+    def drop_columns_of_others(self) -> None:
+        """Takes the columns out of a row that only rows of the other tab use: a file has a cell for each of both."""
+        for row in self.rows:
+            is_by_device = "deviceCode" in row
+            foreign = self._filled[not is_by_device] - self._filled[is_by_device]
+            for name in foreign.intersection(row.get("columns", ())):
+                del row["columns"][name]
 
     def read(self, cells: list[str], line: int) -> None:
         if not any(cell.strip() for cell in cells):
@@ -123,6 +136,7 @@ class _RowReader:
                 entries[header] = (key, Scalar(text.strip(), place, is_plain=False))
         _set_information_aside(entries, columns)
         place = Place(self._file, line, 1)
+        self._filled["deviceCode" in entries].update(name for name, (_, cell) in columns.items() if _has_text(cell))
         if columns:
             entries["columns"] = (Scalar("columns", place), MapNode(tuple(columns.values()), place, 1, 1))
         return MapNode(tuple(entries.values()), place, 1, 1)
@@ -136,6 +150,10 @@ class _RowReader:
             else:
                 entries.append((Scalar(name, place), Scalar(value, place, is_plain=False)))
         return MapNode(tuple(entries), place, 1, 1)
+
+
+def _has_text(cell: Node) -> bool:
+    return isinstance(cell, Scalar) and cell.text != ""
 
 
 def _set_information_aside(entries: dict[str, tuple[Scalar, Node]], columns: dict[str, tuple[Scalar, Node]]) -> None:
@@ -184,11 +202,21 @@ def format_rows(requests: Sequence[Request]) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*(OPTIONS_HEADER if key == "options" else key for key in keys), *map(own_header, own)])
+    blank = {is_by_device: _blank_columns(mappings, is_by_device) for is_by_device in (False, True)}
     for mapping in mappings:
         mapping = {"download": True, **mapping}
-        columns = mapping.get("columns", {})
-        writer.writerow([*(key_cell(mapping.get(key)) for key in keys), *(own_cell(columns.get(name)) for name in own)])
+        columns = {**mapping.get("columns", {})}
+        cells = {name: own_cell(value) for name, value in columns.items()}
+        cells |= dict.fromkeys(blank["deviceCode" in mapping].intersection(columns), BLANK)
+        writer.writerow([*(key_cell(mapping.get(key)) for key in keys), *(cells.get(name, "") for name in own)])
     return stream.getvalue()
+
+
+def _blank_columns(mappings: Sequence[Mapping[str, Any]], is_by_device: bool) -> set[str]:
+    """Gives the other columns that rows of one tab have and leave blank, each and every one."""
+    columns = [mapping.get("columns", {}) for mapping in mappings if ("deviceCode" in mapping) == is_by_device]
+    filled = {name for cells in columns for name, value in cells.items() if value is not None}
+    return {name for cells in columns for name in cells} - filled
 
 
 def merge_orders(orders: Iterable[Sequence[str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -59,16 +59,17 @@ def plan_columns(tab: Tab, rows: Sequence[Row]) -> list[PlannedColumn]:
 def _place_own_columns(tab: Tab, rows: Sequence[Row]) -> dict[str, list[str]]:
     """Gives own headers by the documented one they follow; under "" those before all, under `oncsync` the rest.
 
-    A row leaves out what is blank, so that the last documented header that any row names before an own one decides.
+    Of information a row names what is filled in, so that the last one that any row names before an own column decides.
     """
     order = {column.header: place for place, column in enumerate(tab.columns)}
+    information = set(tab.information_headers)
+    orders = list(dict.fromkeys(tuple(_known(row, information)) for row in rows))
     last: dict[str, int] = {}
-    orders = list(dict.fromkeys(tuple(row.columns) for row in rows))
     for keys in orders:
         place = -1 if order.keys() & set(keys) else len(order)
         for key in keys:
             if key in order:
-                place = max(place, order[key])
+                place = max(place, order[key]) if key in information else order[key]
             elif key not in last or last[key] == len(order) or last[key] < place < len(order):
                 last[key] = place
     headers = ["", *order, ORIGIN_HEADER]
@@ -77,6 +78,11 @@ def _place_own_columns(tab: Tab, rows: Sequence[Row]) -> dict[str, list[str]]:
         if key in last and tab.column(key) is None and not is_ours(key):
             own.setdefault(headers[last[key] + 1], []).append(key)
     return own
+
+
+def _known(row: Row, information: Collection[str]) -> Iterator[str]:
+    """Yields the headers of a row, without information that is blank: a file of rows has a cell for all of it."""
+    return (key for key, value in row.columns.items() if value is not None or key not in information)
 
 
 def _documented_column(column: Column) -> PlannedColumn:

@@ -20,7 +20,7 @@ from oncsync.manifest import Request, load_manifest
 from oncsync.project import Project
 from oncsync.sandbox import Sandbox
 from oncsync.workbook import Row, read_workbook, write_workbook
-from oncsync.workbook.layout import CellValue
+from oncsync.workbook.layout import CellValue, tab_of
 from tests.exchange.desk import change, delete, insert, put, requests_of, save, take
 from tests.support.world import TOKEN, quick_sandbox
 from tests.workbook.strategies import books, configurations
@@ -219,9 +219,18 @@ def test_exporting_an_import_gives_the_book_again(
     first, second = read_workbook(path), read_workbook(tmp_path / "again.xlsx")
     assert _in_order(without_our_marks(second.rows)) == _in_order(without_our_marks(first.rows))
     assert {one.key: one.value for one in second.settings} == defaults_gone(configuration)
-    assert _own_order(tmp_path / "again.xlsx") == _own_order(path)
+    if form == "list" or not _shared(rows):  # a file has one place for a column, whichever tab it is of
+        assert _own_order(tmp_path / "again.xlsx") == _own_order(path)
     if rows:
         assert not import_workbook(tmp_path / "again.xlsx", manifest).is_written
+
+
+def _shared(rows: list[Row]) -> set[str]:
+    """Gives the own headers that both tabs have."""
+    own: dict[str, set[str]] = {"byLocation": set(), "byDevice": set()}
+    for row in rows:
+        own[row.method].update(name for name in row.columns if tab_of(row.method).column(name) is None)
+    return own["byLocation"] & own["byDevice"]
 
 
 def _in_order(rows: list[Row]) -> list[tuple[Row, list[tuple[str, str, object]]]]:

@@ -264,3 +264,31 @@ def test_unreadable_file_is_an_input_error_and_no_other() -> None:
 def test_any_rows_give_requests_or_an_input_error(text: str) -> None:
     with contextlib.suppress(InputError):
         rows_of(f"{HEADER}\n{text}")
+
+
+def test_columns_that_only_rows_of_the_other_tab_use_are_not_a_rows_own() -> None:
+    """A file has a cell for the columns of both tabs; `~` says of a blank one that its tab has it."""
+    text = (
+        "name,deviceCode,locationCode,deviceCategoryCode,begin,end,dataProductCode,extension,place,device,none,both\n"
+        "a,,A,B,2020-01-01,2020-01-02,C,d,x,,~,\n"
+        "b,,A,B,2020-01-01,2020-01-02,C,d,,,~,\n"
+        "c,D,,,2020-01-01,2020-01-02,C,d,,7,,\n"
+    )
+    first, second, third = rows_of(text)
+    assert first.columns == {"place": "x", "none": None, "both": None}
+    assert second.columns == {"place": None, "none": None, "both": None}
+    assert third.columns == {"device": 7, "both": None}
+    assert rows_of(format_rows([first, second, third])) == (first, second, third)
+
+
+def test_quotes_around_a_cell_say_that_it_is_a_text() -> None:
+    cells = """7,'7','true',true,'it''s',\"""x",y"""
+    text = f'{HEADER},n,t,f,w,q,o,"""a\\tb"""\nA,B,Y,2020-01-01,2020-01-02,C,d,,{cells}\n'
+    (request,) = rows_of(text)
+    assert request.columns == {"n": 7, "t": "7", "f": "true", "w": True, "q": "it''s", "o": '"x', "a\tb": "y"}
+    assert rows_of(format_rows([request])) == (request,)
+
+
+def test_options_that_hold_what_stands_between_options_survive() -> None:
+    options = {"dpo_a": "x&y; dpo_b=1", "dpo_b": "100%, ", "dpo_c": "%26"}
+    assert dict(split_options(join_options(options))) == options
