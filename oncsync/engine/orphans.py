@@ -23,7 +23,7 @@ from oncsync.state import Order
 
 
 class OrphanDesk:
-    """Asks the service about orders that an earlier run left and that the plan does not want."""
+    """Asks the service about orders that an earlier run left and that this one does not take up."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -35,8 +35,8 @@ class OrphanDesk:
     def look_at_the_end(self) -> bool:
         """Asks, when nothing else is left to do, about orders that nothing waits for; says whether there are any.
 
-        Without it their slots would count against the limit until they expire. An order that this run gave up for now
-        and that has no run id is left to the next one: to look at it would mean to cancel it.
+        Without it their slots would count against the limit until they expire. An order of a chunk that the lock wants
+        and that has no run id is left to the run that is about it: to look at it would mean to cancel it.
         """
         if self._has_looked_at_the_end:
             return False
@@ -54,7 +54,7 @@ class OrphanDesk:
             and slot.order is not None
             and slot.chunk not in run.alive
             and slot.id not in self._asked_about
-            and not (slot.chunk in run.planned and not self._run_ids(slot))
+            and not (slot.chunk in run.wanted and not self._run_ids(slot))
         ]
         for slot in orphans:
             self._look_at(slot)
@@ -63,15 +63,15 @@ class OrphanDesk:
     def are_deaf_ends(self, taken: Sequence[Slot]) -> bool:
         """Whether every slot is held by an order of this folder that nothing in this run can find out about.
 
-        Either this run gave it up before it had a run id, so that it is left to the next one, or the service does not
-        answer what is asked about it.
+        Either it has no run id and the lock wants it, so that it is left to another run, or the service does not answer
+        what is asked about it.
         """
         run = self._run
         waiting = {work.id for work in run.waiting}
         return bool(taken) and all(
             run.slots.is_ours(slot)
             and slot.chunk not in waiting
-            and (self._tries >= run.pace.attempts or (slot.chunk in run.planned and not self._run_ids(slot)))
+            and (self._tries >= run.pace.attempts or (slot.chunk in run.wanted and not self._run_ids(slot)))
             for slot in taken
         )
 

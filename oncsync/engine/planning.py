@@ -134,7 +134,8 @@ def _carry_out(
     try:
         slots = SlotBook(slots_folder(), session.base_url, job.folder, warn=warn)
         works = plan_work(plan, state, job.terms)
-        run = Run(works, store, session, shelves, slots, job.limits, Watchers(log, watcher), tools)
+        lock_wants = (chunk.id for _, request, chunk in job.lock.chunks() if request.download)
+        run = Run(works, store, session, shelves, slots, job.limits, Watchers(log, watcher), tools, wanted=lock_wants)
         stopped = Conductor(run).work()
     finally:
         log.close()

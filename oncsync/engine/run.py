@@ -72,6 +72,8 @@ class Run:
         limits: Limits,
         watcher: Watcher,
         tools: Tools,
+        *,
+        wanted: Iterable[str],
     ) -> None:
         self.store, self.session, self.shelves, self.slots = store, session, shelves, slots
         self.limits, self.tools, self.pace = limits, tools, tools.pace
@@ -79,8 +81,8 @@ class Run:
         self.loop = Loop({"run": limits.run_threads, "download": limits.download_threads}, tools.monotonic)
         self.waiting: deque[Work] = deque(works)
         """Chunks that have not begun."""
-        self.planned = frozenset(work.id for work in self.waiting)
-        """The ids of all chunks of this run."""
+        self.wanted = frozenset(wanted)
+        """The ids of every chunk that the lock wants, whether this run is about it or not."""
         self.queue: deque[tuple[Work, Job]] = deque()
         """Files that may be asked for."""
         self.alive: set[str] = set()

@@ -318,6 +318,22 @@ def test_an_order_without_a_run_that_nobody_wants_is_cancelled(world: World) -> 
     assert taken_slots(world) == []
 
 
+def test_an_order_without_a_run_that_only_another_run_is_about_is_left_alone(world: World) -> None:
+    """Rule 3: `--only` and a repair are about some chunks; what the lock wants besides is no orphan."""
+    both = ONE_MONTH + JSON_INSTEAD.replace("name: axis", "name: other")
+    world.write(both, settings="  runThreads: 1\n")
+    world.project().resolve()
+    assert world.sync_in_child(kill_after=AFTER_RUNNING, when="before") == -9
+    (slot,) = taken_slots(world)
+    world.write(both, settings="  runThreads: 2\n")
+    assert sync(world, only=["other"]).counts.done == 3
+    assert asked_of(world.sandbox, "cancel") == []
+    assert taken_slots(world) == [slot]
+    assert sync(world).counts.done == 1
+    assert world.asked("request") == 4
+    assert taken_slots(world) == []
+
+
 @pytest.mark.parametrize("run_ids", [(71,), (71, 72)], ids=["one run", "two runs"])
 def test_an_order_that_nobody_wants_counts_as_long_as_it_works(world: World, run_ids: tuple[int, ...]) -> None:
     """R91, R94: with one slot nothing is ordered before every run of the old order is over, though a file is ready."""
