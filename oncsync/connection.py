@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,51 @@ def open_session(
         check_host(urlsplit(url).hostname or "")
     with Session(url, token, pool_size=pool_size, on_message=on_message) as session:
         yield session
+
+
+class Line:
+    """A project's line to the service: one session, opened when it is needed and shared as long as anyone holds it."""
+
+    def __init__(
+        self,
+        manifest: Callable[[], Manifest],
+        now: Callable[[], datetime],
+        notices: list[str],
+        *,
+        token: Token | None = None,
+        token_file: Path | None = None,
+        sandbox_options: dict[str, Any] | None = None,
+    ) -> None:
+        self._manifest, self._now, self._notices = manifest, now, notices
+        self._token, self._token_file, self._sandbox_options = token, token_file, sandbox_options
+        self._session: Session | None = None
+        self._said_clock = False
+
+    def open_for(self, stack: ExitStack) -> Session:
+        """Gives the session; the first who asks closes it with their stack."""
+        if self._session is None:
+            self._session = stack.enter_context(
+                open_session(
+                    self._manifest(),
+                    token=self._token,
+                    token_file=self._token_file,
+                    on_message=self._notices.append,
+                    sandbox_options=self._sandbox_options,
+                )
+            )
+            stack.callback(self._forget)
+        return self._session
+
+    def _forget(self) -> None:
+        self._session = None
+
+    def now(self) -> datetime:
+        """Gives now, by the service's clock when this machine's is far off, which is said once."""
+        now, remark = service_now(self._now(), self._session.clock_offset if self._session else None)
+        if remark and not self._said_clock:
+            self._said_clock = True
+            self._notices.append(remark)
+        return now
 
 
 def service_now(now: datetime, offset: float | None) -> tuple[datetime, str | None]:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oncsync.errors import DifferenceError, InputError, ServiceError
-from oncsync.limits import plan_terms, run_limits, settings_used
+from oncsync.jobs import SyncWish, folder_job
+from oncsync.limits import plan_terms
 from oncsync.lockfile import Lock, compare_locks
 from oncsync.locking import (
     Drift,
@@ -42,7 +43,9 @@ from oncsync.timespan import UTC
 
 if TYPE_CHECKING:
     from oncsync.api import Session, Token
+    from oncsync.connection import Line
     from oncsync.engine.plan import Plan
+    from oncsync.engine.planning import FolderJob
     from oncsync.engine.run import Tools
     from oncsync.engine.watch import Watcher
     from oncsync.report import Outlook, Status
@@ -74,15 +77,15 @@ class Project:
         self._named = manifest
         self._folder_text = folder
         self._lock_file = Path(lock_file) if lock_file else None
-        self._token_file = Path(token_file) if token_file else None
-        self._token = token
         self._server = server
         self._variables = dict(variables or {})
         self._now = now
-        self._sandbox_options = sandbox_options
-        self._session: Session | None = None
+        self._access: dict[str, Any] = {
+            "token": token,
+            "token_file": Path(token_file) if token_file else None,
+            "sandbox_options": sandbox_options,
+        }
         self._takes_over = False
-        self._said_clock = False
         self.notices: list[str] = []
         """What the service said besides its answers, without the token."""
 
@@ -137,17 +140,13 @@ class Project:
         `InputError` for names it does not have, `TokenError`, `UnreachableError`.
         """
         wish = Wish(refresh=tuple(refresh), pin=tuple(pin), upgrade=upgrade, allow_many=allow_many)
-        with self.connected():
-            return self._resolve(write, wish, self._standing())
+        with self.connected() as session:
+            return self._resolve(session, write, wish, self._standing())
 
-    def _resolve(self, write: bool, wish: Wish, standing: Standing) -> ResolveResult:
+    def _resolve(self, session: Session, write: bool, wish: Wish, standing: Standing) -> ResolveResult:
         from oncsync.engine.planning import check_owner
 
-        assert self._session is not None
-        session = self._session
-        resolution, notices = resolve_wish(
-            self.manifest, session, lambda: self._service_now(session), standing.lock, wish
-        )
+        resolution, notices = resolve_wish(self.manifest, session, self._line.now, standing.lock, wish)
         self.notices.extend(notices)
         change = compare_locks(standing.lock, resolution.lock)
         if write and not self._takes_over and any(entry.relative for entry in resolution.lock.entries):
@@ -187,7 +186,7 @@ class Project:
         lock = lock or self._needed_lock()
         orders = [one.wanted for one in self.plan(lock=lock).chunks if one.step == "order"]
         with contextlib.ExitStack() as stack:
-            session = self._connect_for(stack) if estimate else None
+            session = self._line.open_for(stack) if estimate else None
             return make_outlook(lock, orders, self._read_state(), self.manifest.settings.run_threads, session)
 
     def drift(self) -> tuple[Drift, ...]:
@@ -196,16 +195,6 @@ class Project:
         Raises `DifferenceError` when there is no lock, or one that cannot be read or is of another server.
         """
         return check_drift(self.lock_path, self.folder, self._own_lock, self.manifest)
-
-    def _service_now(self, session: Session | None) -> datetime:
-        """Gives now, by the service's clock when this machine's is far off, which is said once."""
-        from oncsync.connection import service_now
-
-        now, remark = service_now(self._now(), session.clock_offset if session else None)
-        if remark and not self._said_clock:
-            self._said_clock = True
-            self.notices.append(remark)
-        return now
 
     # --- Planning and syncing ----------------------------------------------------------------------------------
 
@@ -265,25 +254,20 @@ class Project:
             lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen, allow_many)
             if resolved is not None:
                 on_resolved(resolved)
-            job = planning.FolderJob(
-                lock=lock,
-                folder=self.folder,
-                state_path=self.state_path,
-                manifest_name=self.identity,
-                server=self.manifest.server,
-                settings=settings_used(self.manifest.settings),
-                terms=plan_terms(self.manifest.settings),
-                limits=run_limits(self.manifest.settings, wait_for_window=wait_for_window, max_seconds=max_seconds),
+            wish = SyncWish(
                 retry_failed=retry_failed,
                 only=tuple(only),
                 take_over=take_over,
+                wait_for_window=wait_for_window,
+                max_seconds=max_seconds,
                 lock_patience=lock_patience,
             )
+            job = self.job(lock, wish)
             done = planning.sync_folder(
                 job,
-                lambda: self._connect_for(stack),
+                lambda: self._line.open_for(stack),
                 overhearing,
-                tools or Tools(now=lambda: self._service_now(self._session), pace=DEFAULT_PACE),
+                tools or Tools(now=self._line.now, pace=DEFAULT_PACE),
                 on_plan,
             )
         return SyncResult(
@@ -319,8 +303,8 @@ class Project:
         if lock is not None and current and all(entry.relative is None for entry in lock.entries):
             return lock, None, None
         try:
-            self._connect_for(stack)
-            resolved = self._resolve(write, Wish(only_moving=current, allow_many=allow_many), standing)
+            session = self._line.open_for(stack)
+            resolved = self._resolve(session, write, Wish(only_moving=current, allow_many=allow_many), standing)
         except ServiceError as error:
             if lock is None:
                 raise
@@ -330,6 +314,12 @@ class Project:
 
     def _needed_lock(self) -> Lock:
         return need_lock(self.lock_path, self.folder, self._own_lock, self.manifest)
+
+    def job(self, lock: Lock, wish: SyncWish) -> FolderJob:
+        """Gives the engine's job of a sync of this project with a lock."""
+        return folder_job(
+            self.manifest, lock, wish, folder=self.folder, state_path=self.state_path, identity=self.identity
+        )
 
     # --- Looking -----------------------------------------------------------------------------------------------
 
@@ -351,26 +341,13 @@ class Project:
     def connected(self) -> Iterator[Session]:
         """Keeps one session open for several calls."""
         with contextlib.ExitStack() as stack:
-            yield self._connect_for(stack)
+            yield self._line.open_for(stack)
 
-    def _connect_for(self, stack: contextlib.ExitStack) -> Session:
-        from oncsync.connection import open_session
+    @cached_property
+    def _line(self) -> Line:
+        from oncsync.connection import Line
 
-        if self._session is None:
-            self._session = stack.enter_context(
-                open_session(
-                    self.manifest,
-                    token=self._token,
-                    token_file=self._token_file,
-                    on_message=self.notices.append,
-                    sandbox_options=self._sandbox_options,
-                )
-            )
-            stack.callback(self._forget_session)
-        return self._session
-
-    def _forget_session(self) -> None:
-        self._session = None
+        return Line(lambda: self.manifest, self._now, self.notices, **self._access)
 
     @property
     def state_path(self) -> Path:

@@ -25,6 +25,7 @@ FLOORS = (
         "discovery",
         "entries",
         "exchange",
+        "jobs",
         "limits",
         "locking",
         "resolving",
@@ -38,7 +39,14 @@ FLOORS = (
 )
 NEIGHBOURS = {
     *(("project", "connection"), ("project", "locking"), ("project", "results"), ("discovery", "connection")),
-    *(("credentials", "api"), ("cache", "api"), ("project", "limits"), ("project", "resolving")),
+    *(
+        ("credentials", "api"),
+        ("cache", "api"),
+        ("project", "limits"),
+        ("project", "jobs"),
+        ("jobs", "limits"),
+        ("project", "resolving"),
+    ),
     *(("entries", "connection"), ("entries", "resolving")),
 }
 """Rooms of one floor that may know each other."""

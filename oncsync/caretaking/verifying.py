@@ -23,11 +23,11 @@ from oncsync.engine.checks import (
 from oncsync.engine.disk import file_size, set_aside
 from oncsync.engine.folder import FolderLock, prepare_folder
 from oncsync.engine.plan import Plan
-from oncsync.engine.planning import FolderJob, FolderResult, check_owner, sync_folder
+from oncsync.engine.planning import FolderResult, check_owner, sync_folder
 from oncsync.engine.run import Tools
 from oncsync.engine.watch import Silent, Watcher
 from oncsync.errors import worst_exit_code
-from oncsync.limits import plan_terms, run_limits, settings_used
+from oncsync.jobs import SyncWish
 from oncsync.lockfile import Lock
 from oncsync.manifest.load import local_path
 from oncsync.project import Project
@@ -160,7 +160,7 @@ def repair(
     with project.connected() as session:
         aside = _set_aside(project, curable, lock_patience)
         chunks = frozenset(chunk for one in curable for chunk in wanted[one.chunk])
-        job = _job(project, lock, chunks, lock_patience)
+        job = project.job(lock, SyncWish(chunks=chunks, lock_patience=lock_patience))
         tools = tools or _tools(lambda: session.clock_offset)
         fetched = sync_folder(job, lambda: session, watcher or Silent(), tools, on_plan)
     left = _left(project, findings, chunks)
@@ -206,22 +206,6 @@ def _set_aside(project: Project, findings: Sequence[Finding], lock_patience: flo
             if file_size(place) == ours.file.bytes and check_file(project.folder, ours) is not None:
                 aside.append(set_aside(place).relative_to(project.folder).as_posix())
     return aside
-
-
-def _job(project: Project, lock: Lock, chunks: frozenset[str], lock_patience: float) -> FolderJob:
-    settings = project.manifest.settings
-    return FolderJob(
-        lock=lock,
-        folder=project.folder,
-        state_path=project.state_path,
-        manifest_name=project.identity,
-        server=project.manifest.server,
-        settings=settings_used(settings),
-        terms=plan_terms(settings),
-        limits=run_limits(settings, wait_for_window=True, max_seconds=None),
-        chunks=chunks,
-        lock_patience=lock_patience,
-    )
 
 
 def _tools(clock_offset: Callable[[], float | None]) -> Tools:

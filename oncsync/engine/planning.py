@@ -40,6 +40,8 @@ class FolderJob(msgspec.Struct, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     chunks: frozenset[str] | None = None
     """The chunks to work on; None for all of the plan."""
+    refresh: frozenset[str] = frozenset()
+    """Finished chunks that are ordered again; their files stay until the new ones are whole."""
     take_over: bool = False
     lock_patience: float = 0.0
 
