@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from oncsync.engine.disk import remove_empty_folders, remove_quietly
 from oncsync.engine.folder import OWN_FOLDER
 from oncsync.errors import DifferenceError, InputError
 from oncsync.lockfile import (
@@ -24,6 +25,8 @@ from oncsync.lockfile import (
     our_side,
     parse_lock,
     read_lock,
+    shards_of,
+    with_shards,
     write_lock,
 )
 from oncsync.manifest import Download, Manifest, Request, entry_digest, lock_path
@@ -96,7 +99,36 @@ def read_locks(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> Lock 
     Raises `LockError` when either is not in the canonical form.
     """
     lock = read_lock(path)
-    return lock and _whole(lock, _read_own(lock, folder, own_name))
+    return lock and _whole(_with_shards(path, lock), _read_own(lock, folder, own_name))
+
+
+def _with_shards(path: Path, lock: Lock) -> Lock:
+    """Gives the lock with the files of its shards; raises `LockError` when some of them are not there."""
+    folder = shards_folder(path)
+    whole, faults = with_shards(lock, lambda name: read_lock(folder / name))
+    if faults:
+        more = f" and {len(faults) - 1} more" if faults[1:] else ""
+        raise LockError(
+            f"`{folder.name}/{faults[0]}`{more} does not hold what `{path.name}` says", hint="run `oncsync resolve`"
+        )
+    return whole
+
+
+def _with_readable_shards(path: Path, lock: Lock) -> Lock:
+    """Gives the lock with the files of its shards as far as they can be read, one side where branches disagree."""
+
+    def read(name: str) -> Lock | None:
+        try:
+            return parse_lock(our_side((shards_folder(path) / name).read_bytes()), name)
+        except (LockError, OSError):
+            return None
+
+    return with_shards(lock, read)[0]
+
+
+def shards_folder(path: Path) -> Path:
+    """Gives where the archive files of a lock stand."""
+    return path.with_name(f"{path.name}.d")
 
 
 def read_standing(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> Standing:
@@ -106,10 +138,10 @@ def read_standing(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> St
     except LockError as error:
         fault = error
     try:
-        lock = read_lock(path)  # then it is the folder's own that is damaged
+        lock = read_lock(path)  # then it is a shard or the folder's own that is damaged
     except LockError:
         return Standing(_one_side(path, folder, own_name), fault)
-    return Standing(lock, fault)
+    return Standing(lock and _with_readable_shards(path, lock), fault)
 
 
 def _one_side(path: Path, folder: Path, own_name: str) -> Lock | None:
@@ -117,7 +149,7 @@ def _one_side(path: Path, folder: Path, own_name: str) -> Lock | None:
     if not has_conflicts(content):
         return None
     try:
-        lock = parse_lock(our_side(content), path.name)
+        lock = _with_readable_shards(path, parse_lock(our_side(content), path.name))
         return _whole(lock, _read_own(lock, folder, own_name))
     except LockError:
         return None
@@ -179,7 +211,32 @@ def write_locks(
     own = folder / OWN_FOLDER / own_name
     if relative or own.exists():
         write_lock(own, Lock(server=lock.server, entries=relative), manifest_name, command)
-    return write_lock(path, without_relative_requests(lock), manifest_name, command)
+    written = _write_shards(path, lock, manifest_name, command)
+    written |= write_lock(path, without_relative_requests(lock), manifest_name, command, is_summary=True)
+    return written
+
+
+def _write_shards(path: Path, lock: Lock, manifest_name: str, command: str) -> bool:
+    """Writes the shards that changed, and removes those of ours that the lock has no more; says whether any changed."""
+    folder = shards_folder(path)
+    names = set()
+    changed = False
+    for name, shard in shards_of(lock):
+        names.add(name)
+        changed |= write_lock(folder / name, shard, manifest_name, command)
+    for left in sorted(folder.glob("*/*.lock")):
+        if left.relative_to(folder).as_posix() not in names and _is_ours(left):
+            remove_quietly(left)
+            remove_empty_folders(left.parent, path.parent)
+            changed = True
+    return changed
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return not path.is_symlink() and MAKER.encode() in path.read_bytes()[:_HEAD]
+    except OSError:
+        return False
 
 
 def without_relative_requests(lock: Lock) -> Lock:

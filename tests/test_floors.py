@@ -34,7 +34,7 @@ FLOORS = (
     },
     {"resolver", "engine", "workbook", "report", "catalogue"},
     {"manifest", "lockfile", "state", "api", "cache", "credentials"},
-    {"naming", "atomic", "schemas"},
+    {"naming", "atomic", "schemas", "listed", "sizes"},
     {"timespan", "errors"},
 )
 NEIGHBOURS = {
@@ -155,7 +155,7 @@ def test_only_who_starts_the_sandbox_knows_it() -> None:
 def test_the_client_knows_no_manifest_lock_or_folder() -> None:
     """`api` is the client and nothing else."""
     assert {one.imported for one in IMPORTS if one.room == "api"} <= {
-        "api", "errors", "timespan", "naming", "atomic", "schemas", "__version__"
+        "api", "errors", "timespan", "naming", "listed", "atomic", "schemas", "__version__"
     }  # fmt: skip
 
 

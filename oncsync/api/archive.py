@@ -23,6 +23,7 @@ from oncsync.api.redact import without_frames
 from oncsync.api.session import Session
 from oncsync.api.transfer import ArrivingFile, arriving_file
 from oncsync.errors import FaultError, InputError, NotFoundError, RefusedError
+from oncsync.listed import Described
 
 _SERVICE = "api/archivefile"
 _NO_SUCH_FILE = 96
@@ -143,7 +144,7 @@ def _tell_alike(session: Session, files: tuple[ArchiveFile, ...]) -> None:
 
 @without_frames
 def open_archive_file(
-    session: Session, name: str, *, listed: ArchiveFile | None = None, attempts: int = 1
+    session: Session, name: str, *, listed: Described | None = None, attempts: int = 1
 ) -> ArchiveAnswer:
     """Asks for an archive file by its name; the caller takes the blocks of an `ArrivingFile` and closes it.
 

@@ -13,6 +13,8 @@ from typing import Literal
 import msgspec
 
 from oncsync.api.records import ArchiveFile, Deployment
+from oncsync.listed import Described
+from oncsync.listed import changed_members as changed_members
 from oncsync.naming import fold, safe_file_name
 from oncsync.timespan import FIRST_INSTANT
 
@@ -25,7 +27,6 @@ MARK_OVERLAP = timedelta(days=1)
 SIZE_DIFFERS = "size differs from listing"
 """How a whole file is marked whose length is neither of the sizes that were listed."""
 
-_COMPARED = ("archived", "modified", "stored_size", "delivered_size")
 _STAMPED = re.compile(r"(?P<device>.+?)_\d{8}T\d{6}(?:\.\d{1,9})?Z")
 
 
@@ -94,14 +95,6 @@ def devices_of(files: Iterable[ArchiveFile]) -> tuple[str, ...]:
     return tuple(sorted({device for file in files if (device := device_of(file))}))
 
 
-def changed_members(listed: ArchiveFile, held: ArchiveFile) -> tuple[str, ...]:
-    """Gives which of both dates and both sizes a listing tells differently than before (open question 31).
-
-    A value that the listing tells no more, or a size of 0, is no change: nothing says that the file is another one.
-    """
-    return tuple(name for name in _COMPARED if (value := getattr(listed, name)) and value != getattr(held, name))
-
-
 def compare_listing(listed: Sequence[ArchiveFile], held: Iterable[ArchiveFile], *, is_full: bool) -> ListingChange:
     """Compares a listing with the files as they were listed when we got them (open questions 31 and 32).
 
@@ -147,12 +140,12 @@ def clip_to_deployments(files: Iterable[ArchiveFile], deployments: Iterable[Depl
     return Clipped(tuple(kept), tuple(outside))
 
 
-def is_listed_empty(file: ArchiveFile) -> bool:
+def is_listed_empty(file: Described) -> bool:
     """Whether the listing says that a download has no bytes; only then is a download without any believed."""
     return file.delivered_size == 0 or (file.delivered_size is None and file.stored_size == 0)
 
 
-def judge_size(count: int, listed: ArchiveFile, *, has_length: bool, came_before: bool = False) -> SizeVerdict:
+def judge_size(count: int, listed: Described, *, has_length: bool, came_before: bool = False) -> SizeVerdict:
     """Says what the length of a download, in bytes, means beside the listing (open questions 1, 2 and 28).
 
     `has_length` says that the service announced the length and kept to it; `came_before` that the same bytes came in

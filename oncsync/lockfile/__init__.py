@@ -1,5 +1,6 @@
 """The lock document: its records, its canonical text, and what changed between two of them."""
 
+from oncsync.lockfile.archived import shard_name, shards_of, sort_files, with_shards, year_bounds
 from oncsync.lockfile.branches import has_conflicts, our_side
 from oncsync.lockfile.compare import EntryChange, LockChange, compare_locks, describe_request
 from oncsync.lockfile.records import (
@@ -8,6 +9,8 @@ from oncsync.lockfile.records import (
     Lock,
     LockedRequest,
     LockEntry,
+    archive_chunk_id,
+    archive_request_id,
     chunk_id,
     digest,
     product_digest,
@@ -28,6 +31,8 @@ __all__ = [
     "LockEntry",
     "LockError",
     "LockedRequest",
+    "archive_chunk_id",
+    "archive_request_id",
     "chunk_id",
     "compare_locks",
     "describe_request",
@@ -39,7 +44,12 @@ __all__ = [
     "read_lock",
     "render_lock",
     "request_id",
+    "shard_name",
+    "shards_of",
     "sort_entries",
+    "sort_files",
     "sort_requests",
+    "with_shards",
     "write_lock",
+    "year_bounds",
 ]

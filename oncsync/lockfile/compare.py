@@ -79,6 +79,9 @@ def compare_locks(old: Lock | None, new: Lock) -> LockChange:
 
 def describe_request(request: LockedRequest) -> str:
     """Gives what a person calls a request: place, category, product and extension, and its options if any."""
+    if request.is_archive:
+        codes = [request.source[key] for key in ("locationCode", "deviceCode") if key in request.source]
+        return " ".join([*codes, f"archive files of {request.begin:%Y}"])
     codes = [request.source[key] for key in ("locationCode", "deviceCode", "deviceCategoryCode", "propertyCode")
              if key in request.source]  # fmt: skip
     options = " ".join(f"{key}={value}" for key, value in sorted(request.options.items()))

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from oncsync.listed import ListedFile
 from oncsync.timespan import Span, format_instant
 
 DIGEST_LENGTH = 20  # hexadecimal digits: 80 bits
@@ -23,11 +24,16 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One piece of a request's span: the unit that is ordered, downloaded and recorded."""
+    """One piece of a request's span: the unit that is ordered, downloaded and recorded.
+
+    With `service: archivefile` it is one file of the archive, and its span that of the file's data as far as the
+    listing tells it: without an end it is empty, without a begin it begins when the file's name or archiving says.
+    """
 
     id: ChunkId
     begin: Instant
     end: Instant
+    file: ListedFile | None = None
 
     @property
     def span(self) -> Span:
@@ -37,6 +43,9 @@ class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 class LockedRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One expanded data product request: what is sent, what a reviewer needs, and its chunks.
+
+    With `service: archivefile` it is a year of the archive files of one device, at one place if it was asked for by
+    place: `data_product_code` and `extension` are empty, `begin` and `end` the year's.
 
     `source` holds what names the instrument, in ONC's spelling (`SOURCE_KEYS`). `end` is None for a request without
     end. `defaults` are the listing's defaults for options that are not sent. `about` holds the information columns
@@ -59,12 +68,20 @@ class LockedRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
     download: bool = True
     shared_with: tuple[str, ...] = ()
     same_as: str | None = None
+    service: Literal["dataProductDelivery", "archivefile"] = "dataProductDelivery"
+    summary: tuple[int, int] | None = None
+    """How many files and bytes the request's shard holds, as long as it is not read; None when the chunks are here."""
     chunks: tuple[Chunk, ...] = ()
 
     def __post_init__(self) -> None:
         if self.split != "week" and self.day_of_week != "SU":
             # Only weeks begin on a day; a lock says the same whatever the day is set to for other splits.
             msgspec.structs.force_setattr(self, "day_of_week", "SU")
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether its chunks are files that lie in the archive, which nobody has to order."""
+        return self.service == "archivefile"
 
     @property
     def product_digest(self) -> str:
@@ -127,6 +144,16 @@ def chunk_id(product: str, span: Span) -> str:
     """Names a chunk by the parameters that decide its content: the digest of a list of all three."""
     text = f'[{encode_basestring_ascii(product)},"{format_instant(span.begin)}","{format_instant(span.end)}"]'
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:DIGEST_LENGTH]
+
+
+def archive_chunk_id(name: str) -> str:
+    """Names the chunk of an archive file: whoever asks for the file, it is the same."""
+    return digest(["archivefile", name])
+
+
+def archive_request_id(source: Mapping[str, str], year: int) -> str:
+    """Names the archive files of a year of one device, or of one at one place."""
+    return digest(["archivefile", dict(source), year])
 
 
 def request_id(product: str, begin: datetime, end: datetime | None) -> str:

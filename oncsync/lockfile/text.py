@@ -8,7 +8,6 @@ line follows it, its chunk lines follow that one. A lock in any other form (conf
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,15 @@ import msgspec
 
 from oncsync.atomic import folder_error, write_if_changed
 from oncsync.errors import InputError
+from oncsync.lockfile.archived import (
+    ARCHIVE_PREFIX,
+    ArchiveLine,
+    archive_record,
+    archive_request,
+    decode_archive_line,
+    file_line,
+)
+from oncsync.lockfile.flow import UNSAFE_IN_YAML, flow
 from oncsync.lockfile.records import SOURCE_KEYS, Chunk, ChunkId, Instant, Lock, LockedRequest, LockEntry
 from oncsync.timespan import format_instant, parse_duration
 
@@ -26,8 +34,6 @@ LOCK_VERSION = 1
 MAKER = "oncsync resolve"
 SPLITS = ("all", "year", "month", "week", "day", "hour")
 
-_UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _ENTRY_PREFIXES = ('- {"download": ', '- {"row": ')
 _REQUEST_PREFIX = '- {"request": '
 _CHUNK_PREFIX = '- {"id": '
@@ -38,38 +44,39 @@ class LockError(InputError):
     """Says that the lock cannot be read as it stands; resolving again makes a new one."""
 
 
-def render_lock(lock: Lock, manifest_name: str, command: str = MAKER) -> bytes:
+def render_lock(lock: Lock, manifest_name: str, command: str = MAKER, *, is_summary: bool = False) -> bytes:
     """Gives the canonical bytes of a lock; the same lock gives the same bytes on every machine.
 
-    `command` is what makes it again: `oncsync resolve`, or that with the values of variables.
+    `command` is what makes it again: `oncsync resolve`, or that with the values of variables. In a summary archive
+    files have no lines of their own: those stand in shards (`render_shards`).
     """
-    name, maker = _flow(manifest_name)[1:-1], _flow(command)[1:-1]
+    name, maker = flow(manifest_name)[1:-1], flow(command)[1:-1]
     lines = [
         f"# Made by `{maker}` from {name}. Do not edit it: change the manifest and resolve again.",
         f"version: {LOCK_VERSION}",
-        f"server: {_flow(lock.server)}",
+        f"server: {flow(lock.server)}",
     ]
     lines.append("records:" if lock.entries else "records: []")
     pieces = ["".join(f"{line}\n" for line in lines).encode()]
     for entry in lock.entries:
-        pieces.append(f"- {_flow(_entry_record(entry))}\n".encode())
-        for (
-            request
-        ) in entry.requests:  # a piece for each, so that the many lines of a large lock do not all live at once
-            head = f"- {_flow(_request_record(request))}\n"
-            pieces.append("".join([head, *_chunk_lines(request.chunks)]).encode())
+        pieces.append(f"- {flow(_entry_record(entry))}\n".encode())
+        # a piece for each request, so that the many lines of a large lock do not all live at once
+        pieces += (_render_request(request, is_summary=is_summary and request.is_archive) for request in entry.requests)
     return b"".join(pieces)
 
 
-def write_lock(path: Path, lock: Lock, manifest_name: str, command: str = MAKER) -> bool:
+def _render_request(request: LockedRequest, *, is_summary: bool) -> bytes:
+    record = archive_record(request) if request.is_archive else _request_record(request)
+    head = f"- {flow(record)}\n"
+    if is_summary:
+        return head.encode()
+    lines = map(file_line, request.chunks) if request.is_archive else _chunk_lines(request.chunks)
+    return "".join([head, *lines]).encode()
+
+
+def write_lock(path: Path, lock: Lock, manifest_name: str, command: str = MAKER, *, is_summary: bool = False) -> bool:
     """Writes the lock atomically, only when it changed; says whether it did."""
-    return write_if_changed(path, render_lock(lock, manifest_name, command))
-
-
-def _flow(value: object) -> str:
-    """Gives one line; half a surrogate pair, which no UTF-8 file can hold, becomes the replacement character."""
-    text = _HALF_CHARACTER.sub("\ufffd", json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
-    return _UNSAFE_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return write_if_changed(path, render_lock(lock, manifest_name, command, is_summary=is_summary))
 
 
 def _chunk_lines(chunks: Iterable[Chunk]) -> Iterator[str]:
@@ -83,7 +90,9 @@ def _chunk_lines(chunks: Iterable[Chunk]) -> Iterator[str]:
 
 
 def _entry_record(entry: LockEntry) -> dict[str, object]:
-    record: dict[str, object] = {entry.kind: entry.name, "digest": entry.digest}
+    record: dict[str, object] = {entry.kind: entry.name}
+    if entry.digest:  # a shard belongs to its entry whatever that came to mean
+        record["digest"] = entry.digest
     optional = {
         "relative": entry.relative,
         "pinned": entry.pinned,
@@ -160,7 +169,7 @@ class _RequestLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class _EntryLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    digest: str
+    digest: str = ""
     download: str | None = None
     row: str | None = None
     relative: str | None = None
@@ -197,7 +206,7 @@ def parse_lock(content: bytes, name: str = "oncsync.lock") -> Lock:
         raise _not_canonical(name, content.count(b"\n", 0, error.start) + 1) from None
     text = text.replace("\r\n", "\n")
     reader = _Reader(text, name)
-    unsafe = None if text.isascii() else _UNSAFE_IN_YAML.search(text)
+    unsafe = None if text.isascii() else UNSAFE_IN_YAML.search(text)
     if unsafe or not text.endswith("\n"):
         raise reader.fault(unsafe.start() if unsafe else max(len(text) - 1, 0))
     return Lock(server=_read_header(reader), entries=tuple(_read_entries(reader)))
@@ -282,7 +291,7 @@ def _read_header(reader: _Reader) -> str:
 def _read_entries(reader: _Reader) -> Iterator[LockEntry]:
     entry: _EntryLine | None = None
     requests: list[LockedRequest] = []
-    request: _RequestLine | None = None
+    request: _RequestLine | ArchiveLine | None = None
     chunks: list[Chunk] = []
     while (line := reader.line()) is not None:
         try:
@@ -291,7 +300,8 @@ def _read_entries(reader: _Reader) -> Iterator[LockEntry]:
             elif line.startswith(_REQUEST_PREFIX) and entry is not None:
                 if request is not None:
                     requests.append(_locked_request(request, chunks))
-                request, chunks = _decode_request(line[2:]), []
+                decode = decode_archive_line if ARCHIVE_PREFIX.match(line) else _decode_request
+                request, chunks = decode(line[2:]), []
             elif line.startswith(_ENTRY_PREFIXES):
                 if request is not None:
                     requests.append(_locked_request(request, chunks))
@@ -312,7 +322,9 @@ _decode_request = msgspec.json.Decoder(_RequestLine).decode
 _decode_entry = msgspec.json.Decoder(_EntryLine).decode
 
 
-def _locked_request(line: _RequestLine, chunks: list[Chunk]) -> LockedRequest:
+def _locked_request(line: _RequestLine | ArchiveLine, chunks: list[Chunk]) -> LockedRequest:
+    if isinstance(line, ArchiveLine):
+        return archive_request(line, tuple(chunks))
     members: dict[str, Any] = {name: getattr(line, name) for name in line.__struct_fields__ if name != "request"}
     codes = (members.pop(name) for name in ("location_code", "device_category_code", "property_code", "device_code"))
     source = {key: code for key, code in zip(SOURCE_KEYS, codes, strict=True) if code is not None}

@@ -17,7 +17,8 @@ import msgspec
 
 from oncsync.atomic import folder_error, write_atomic
 from oncsync.errors import InputError
-from oncsync.state.records import Event, Ordered, Ordering, Running, State, apply_event
+from oncsync.state.events import Event, Ordered, Ordering, Running, apply_event
+from oncsync.state.records import State
 
 STATE_VERSION = 1
 _CRC_TAIL = len(',"crc":"00000000"}')
