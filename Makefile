@@ -7,7 +7,7 @@ WORKERS ?= auto
 SERVER ?=
 ONLY ?=
 
-.PHONY: demo test lint format bench cassettes golden live clean
+.PHONY: demo test lint format bench soak cassettes golden live clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed  ## Speed, as ratios against something plain on this machine; `ONLY=B11` chooses
 	$(BIN)/python -m tests.bench $(ONLY)
+
+soak: $(VENV)/.installed  ## Whole syncs under every fault and under kills; `ONLY="kills --kills 1000"` chooses (tests/soak)
+	$(BIN)/python -m tests.soak $(ONLY)
 
 cassettes: $(VENV)/.installed  ## Record tests/cassettes anew: from the embedded service, or `SERVER=production` with ONC_TOKEN set
 	$(BIN)/python -m pytest tests/contract/test_cassettes.py -q -p no:randomly --record-cassettes $(if $(SERVER),--server $(SERVER))

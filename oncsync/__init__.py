@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oncsync.discovery import Discovery, discover
     from oncsync.project import Project
-    from oncsync.results import HeldFile, ResolveResult, SyncResult
+    from oncsync.results import HeldFile, ProjectFile, ResolveResult, SyncResult
 
 __version__ = "0.1.0"
-__all__ = ["Discovery", "HeldFile", "Project", "ResolveResult", "SyncResult", "__version__", "discover"]
+__all__ = ["Discovery", "HeldFile", "Project", "ProjectFile", "ResolveResult", "SyncResult", "__version__", "discover"]
 _ROOMS = {"Discovery": "discovery", "Project": "project", "discover": "discovery"}
 
 

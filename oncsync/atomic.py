@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
 from typing import Literal
 
 from oncsync.errors import FolderError
+
+_CURES = {
+    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), "free some space or choose another place"),
+    errno.EROFS: "have the disk made writable or choose another place",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "get the right to write there or choose another place"),
+}
+_OTHER_CURE = "see that the place is there and can be written, or choose another"
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int | None = None, durable: bool = False) -> None:
@@ -52,7 +60,7 @@ def write_if_changed(path: Path, content: bytes) -> bool:
 def folder_error(path: Path, error: OSError, *, verb: Literal["write", "read"] = "write") -> FolderError:
     """Turns an operating-system error at `path` into the error a person reads."""
     reason = (error.strerror or str(error)).lower()
-    cure = "free some space or choose another place" if verb == "write" else "see that it can be read"
+    cure = _CURES.get(error.errno or 0, _OTHER_CURE) if verb == "write" else "see that it can be read"
     if isinstance(error, FileExistsError | NotADirectoryError):
         cure = "move away the file that lies where a folder has to be"
     return FolderError(

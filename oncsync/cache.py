@@ -35,8 +35,8 @@ MOST_BYTES = 100 * 1000 * 1000
 MOST_ENTRIES = 5000
 LARGEST_ENTRY = 50 * 1000 * 1000
 _OURS = re.compile(r"[0-9a-f]{64}\.json|\.[0-9a-f]{64}\.json\.[0-9a-f]+\.part")
-_ONLY_MINE = 0o700
-_MINE_TO_READ = 0o600
+ONLY_MINE = 0o700
+MINE_TO_READ = 0o600
 
 
 class KeptAnswer(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class AnswerCache:
     def read(self, path: str, params: Mapping[str, str]) -> KeptAnswer | None:
         """Gives the answer to a question of the last day, None when there is none that can be used."""
         try:
-            document = json.loads(_read_own(self._place(path, params)))
+            document = json.loads(read_own(self._place(path, params)))
             asked = parse_instant(document["asked"])
             fits = {key: document[key] for key in ("format", "server", "path", "parameters")}
             age = self._now() - asked
@@ -83,8 +83,8 @@ class AnswerCache:
             return
         with contextlib.suppress(OSError, FolderError):
             for folder in (self._root, self._folder):
-                folder.mkdir(mode=_ONLY_MINE, parents=True, exist_ok=True)
-            write_atomic(self._place(path, params), content, mode=_MINE_TO_READ)
+                folder.mkdir(mode=ONLY_MINE, parents=True, exist_ok=True)
+            write_atomic(self._place(path, params), content, mode=MINE_TO_READ)
             if not self._has_tidied:
                 self._has_tidied = True
                 tidy(self._root, self._now())
@@ -103,7 +103,7 @@ class AnswerCache:
         return self._folder / f"{hashlib.sha256(question.encode()).hexdigest()}.json"
 
 
-def _read_own(path: Path) -> bytes:
+def read_own(path: Path) -> bytes:
     """Gives the bytes of a file that is this user's own; raises `OSError` or `ValueError` for anything else."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags), "rb") as stream:

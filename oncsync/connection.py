@@ -90,6 +90,10 @@ class Line:
     def _forget(self) -> None:
         self._session = None
 
+    def service_now(self) -> datetime:
+        """Gives now by the service's clock, by this machine's before the first answer."""
+        return self._session.service_now() if self._session else self._now()
+
     def now(self) -> datetime:
         """Gives now, by the service's clock when this machine's is far off, which is said once."""
         now, remark = service_now(self._now(), self._session.clock_offset if self._session else None)

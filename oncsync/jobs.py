@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 class SyncWish(msgspec.Struct, frozen=True, kw_only=True):
     """What whoever starts a sync asks of it, besides what manifest and lock say.
 
-    `only` names entries, `chunks` gives ids (None: all); `refresh` are ids of finished chunks that are fetched again.
+    `only` names entries, `chunks` gives ids (None: all); `refresh` are ids of finished chunks that are fetched again,
+    `resting` of those that failed lately and are left alone for now. `checked` says when ONC was asked for an entry.
     """
 
     retry_failed: bool = False
     only: tuple[str, ...] = ()
     chunks: frozenset[str] | None = None
     refresh: frozenset[str] = frozenset()
+    resting: frozenset[str] = frozenset()
+    checked: dict[str, datetime] = {}
     take_over: bool = False
     wait_for_window: bool = True
     max_seconds: float | None = None
@@ -51,6 +55,8 @@ def folder_job(
         only=wish.only,
         chunks=wish.chunks,
         refresh=wish.refresh,
+        resting=wish.resting,
+        checked=wish.checked,
         take_over=wish.take_over,
         lock_patience=wish.lock_patience,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oncsync.manifest import Settings
 from oncsync.manifest.build import SETTING_MEMBERS
+from oncsync.sizes import parse_size
 
 if TYPE_CHECKING:
     from oncsync.engine.plan import Terms
@@ -25,6 +26,7 @@ def run_limits(settings: Settings, *, wait_for_window: bool, max_seconds: float 
         download_queue_size=settings.download_queue_size,
         wait_for_window=wait_for_window,
         max_seconds=max_seconds,
+        min_free=None if settings.min_free is None else parse_size(settings.min_free),
     )
 
 

@@ -6,9 +6,10 @@ Requests of entries whose span moves with the clock change daily, so git does no
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -85,6 +86,14 @@ def own_lock_name(manifest: Path, path: Path) -> str:
     return RELATIVE_LOCK if path == lock_path(manifest) else f"{path.stem}.{RELATIVE_LOCK}"
 
 
+def identity_of(manifest: Path, folder: Path) -> str:
+    """Names a manifest from a folder's point of view, so that both can move together."""
+    try:
+        return Path(os.path.relpath(manifest, folder)).as_posix()
+    except ValueError:  # another drive
+        return manifest.as_posix()
+
+
 def maker_of(path: Path, variables: Mapping[str, str]) -> str:
     """Gives the command that makes a lock again."""
     if not variables:
@@ -98,20 +107,33 @@ def read_locks(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> Lock 
 
     Raises `LockError` when either is not in the canonical form.
     """
+    lock = read_beside(path)
+    return lock and _whole(lock, _read_own(lock, folder, own_name))
+
+
+def read_beside(path: Path) -> Lock | None:
+    """Reads the lock at `path` with its shards, without what the folder's own lock holds; None when there is none.
+
+    Raises `LockError` when one of them is not in the canonical form, or does not hold what the lock says.
+    """
     lock = read_lock(path)
-    return lock and _whole(_with_shards(path, lock), _read_own(lock, folder, own_name))
+    return lock and _with_shards(path, lock)
 
 
 def _with_shards(path: Path, lock: Lock) -> Lock:
     """Gives the lock with the files of its shards; raises `LockError` when some of them are not there."""
     folder = shards_folder(path)
     whole, faults = with_shards(lock, lambda name: read_lock(folder / name))
+    refuse_faults(faults, f"{folder.name}/", path.name, "run `oncsync resolve`")
+    return whole
+
+
+def refuse_faults(faults: Sequence[str], place: str, lock_name: str, hint: str) -> None:
+    """Raises `LockError` when shards do not hold what their lock says."""
     if faults:
         more = f" and {len(faults) - 1} more" if faults[1:] else ""
-        raise LockError(
-            f"`{folder.name}/{faults[0]}`{more} does not hold what `{path.name}` says", hint="run `oncsync resolve`"
-        )
-    return whole
+        verb = "do" if faults[1:] else "does"
+        raise LockError(f"`{place}{faults[0]}`{more} {verb} not hold what `{lock_name}` says", hint=hint)
 
 
 def _with_readable_shards(path: Path, lock: Lock) -> Lock:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
+LATEST_FOLDER = "latest"
+"""Where the newest files of a download lie a second time; no place of a file begins so, and no file is called so."""
 META_FOLDER = "_meta"
 """Where metadata lie beside the files they describe; no file has this name."""
 MOST_NAME_BYTES = 180
@@ -106,8 +108,9 @@ def check_template(template: str) -> None:
     parts = [part.strip() for part in re.split(r"[/\\]", template)]
     if ".." in parts:
         raise TemplateError(f"`{template}` leaves the folder; `..` is not possible in a path")
-    if next((part for part in parts if part not in ("", ".")), "").rstrip(". ").casefold() == ".oncsync":
-        raise TemplateError("`.oncsync` is oncsync's own place in the folder; choose another one")
+    first = next((part for part in parts if part not in ("", ".")), "").rstrip(". ").casefold()
+    if first in (".oncsync", LATEST_FOLDER):
+        raise TemplateError(f"`{first}` is oncsync's own place in the folder; choose another one")
     for field in _FIELD.findall(template):
         if field not in TEMPLATE_FIELDS:
             known = ", ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS)

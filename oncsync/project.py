@@ -13,21 +13,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from oncsync.choosing import choose_chunks
 from oncsync.errors import DifferenceError, InputError, ServiceError
+from oncsync.inventory import files_here, files_wanted, frame_of
 from oncsync.jobs import SyncWish, folder_job
 from oncsync.limits import plan_terms
-from oncsync.lockfile import Lock, compare_locks
+from oncsync.listings import ListingNotes
+from oncsync.lockfile import Lock
 from oncsync.locking import (
     Drift,
     Standing,
     check_drift,
     choose_lock_path,
+    identity_of,
     is_current,
     maker_of,
     need_lock,
@@ -37,8 +43,8 @@ from oncsync.locking import (
     write_locks,
 )
 from oncsync.manifest import Manifest, find_manifest, load_manifest
-from oncsync.resolving import Wish, check_names, resolve_wish
-from oncsync.results import HeldFile, ResolveResult, SyncResult, held_files
+from oncsync.resolving import Wish, check_names, needs_asking, resolve_wish
+from oncsync.results import ProjectFile, ResolveResult, SyncResult, resolve_result
 from oncsync.timespan import UTC
 
 if TYPE_CHECKING:
@@ -131,24 +137,26 @@ class Project:
         pin: Sequence[str] = (),
         upgrade: bool = False,
         allow_many: bool = False,
+        full: bool = False,
     ) -> ResolveResult:
         """Asks the service what the manifest means and writes the lock, if it changed.
 
         `refresh` names the entries to ask about, the others keep their lines; `pin` names entries that move with the
         clock and shall stand still; `upgrade` takes the options of `pinOptions` anew; `allow_many` lets an entry have
-        more chunks than anyone asks for by accident. Raises `ProblemsError` for what must be changed in the manifest,
-        `InputError` for names it does not have, `TokenError`, `UnreachableError`.
+        more chunks than anyone asks for by accident; `full` lists all archive files, not those that came since alone.
+        Raises `ProblemsError` for what must be changed in the manifest, `InputError` for names it does not have,
+        `TokenError`, `UnreachableError`.
         """
-        wish = Wish(refresh=tuple(refresh), pin=tuple(pin), upgrade=upgrade, allow_many=allow_many)
+        wish = Wish(refresh=tuple(refresh), pin=tuple(pin), upgrade=upgrade, allow_many=allow_many, full=full)
         with self.connected() as session:
             return self._resolve(session, write, wish, self._standing())
 
     def _resolve(self, session: Session, write: bool, wish: Wish, standing: Standing) -> ResolveResult:
         from oncsync.engine.planning import check_owner
 
-        resolution, notices = resolve_wish(self.manifest, session, self._line.now, standing.lock, wish)
+        notes = ListingNotes(self.path, self.lock_path, self.manifest.server)
+        resolution, notices = resolve_wish(self.manifest, session, self._line.now, standing.lock, wish, notes.read)
         self.notices.extend(notices)
-        change = compare_locks(standing.lock, resolution.lock)
         if write and not self._takes_over and any(entry.relative for entry in resolution.lock.entries):
             check_owner(self._read_state(), self.folder, self.identity, self.manifest.server)
         is_written = write and write_locks(
@@ -159,15 +167,9 @@ class Project:
             own_name=self._own_lock,
             command=maker_of(self.lock_path, self._variables),
         )
-        return ResolveResult(
-            lock=resolution.lock,
-            change=change,
-            is_written=is_written,
-            was_damaged=standing.fault is not None,
-            remarks=resolution.remarks,
-            failures=resolution.failures,
-            notices=tuple(dict.fromkeys(self.notices)),
-        )
+        if write and resolution.listings:
+            notes.keep(resolution.listings)
+        return resolve_result(standing.lock, resolution, is_written, standing.fault, self.notices)
 
     def _standing(self) -> Standing:
         """Reads the lock as far as it can be read, and says so when it has to be made anew."""
@@ -176,15 +178,15 @@ class Project:
             self.notices.append(f"{standing.fault.message}; it is made anew")
         return standing
 
-    def outlook(self, lock: Lock | None = None, *, estimate: bool = False) -> Outlook:
-        """Gives how many orders a lock (None: the one that is there) still takes, how long, and how many bytes.
+    def outlook(self, lock: Lock | None = None, *, plan: Plan | None = None, estimate: bool = False) -> Outlook:
+        """Gives how many orders a lock (None: the one that is there) or a plan takes, how long, and how many bytes.
 
         From what similar chunks took in this folder; with `estimate` ONC is asked for the sizes of the others.
         """
         from oncsync.report import make_outlook
 
         lock = lock or self._needed_lock()
-        orders = [one.wanted for one in self.plan(lock=lock).chunks if one.step == "order"]
+        orders = (plan or self.plan(lock=lock)).to_come
         with contextlib.ExitStack() as stack:
             session = self._line.open_for(stack) if estimate else None
             return make_outlook(lock, orders, self._read_state(), self.manifest.settings.run_threads, session)
@@ -203,20 +205,27 @@ class Project:
         lock = self._standing().sound
         return lock is not None and is_current(lock, self.manifest)
 
-    def plan(self, *, retry_failed: bool = False, only: Sequence[str] = (), lock: Lock | None = None) -> Plan:
+    def plan(
+        self,
+        *,
+        retry_failed: bool = False,
+        only: Sequence[str] = (),
+        refresh_outdated: bool = False,
+        lock: Lock | None = None,
+    ) -> Plan:
         """Gives what `sync` would do with the lock (None: the one that is there); changes nothing, asks nobody."""
         from oncsync.engine import planning
 
         check_names(self.manifest, only)
-        return planning.plan_folder(
-            lock or self._needed_lock(),
-            self._read_state(),
-            self.folder,
-            self._now(),
-            plan_terms(self.manifest.settings),
-            retry_failed,
-            only,
-        )
+        lock = lock or self._needed_lock()
+        state, terms = self._read_state(), plan_terms(self.manifest.settings)
+        stale = self._stale_chunks(lock) if refresh_outdated else ()
+        return planning.plan_folder(lock, state, self.folder, self._now(), terms, retry_failed, only, stale)
+
+    def _stale_chunks(self, lock: Lock) -> frozenset[str]:
+        from oncsync.engine.staleness import known_stale
+
+        return known_stale(lock, self._read_state(), self.notices.append)
 
     def sync(
         self,
@@ -225,11 +234,15 @@ class Project:
         frozen: bool = False,
         retry_failed: bool = False,
         only: Sequence[str] = (),
+        files: Iterable[Any] | None = None,
+        refresh_outdated: bool = False,
         take_over: bool = False,
         allow_many: bool = False,
+        full: bool = False,
         wait_for_window: bool = True,
         max_seconds: float | None = None,
         lock_patience: float = 0.0,
+        resting: frozenset[str] = frozenset(),
         watcher: Watcher | None = None,
         tools: Tools | None = None,
         on_resolved: Callable[[ResolveResult], None] = lambda result: None,
@@ -238,9 +251,13 @@ class Project:
         """Makes the folder equal to the lock.
 
         Resolves first when the lock is missing, when the manifest's meaning changed, or when an entry's span moves;
-        `locked` refuses a lock that is out of date (`DifferenceError`), `frozen` never looks. Raises what ends the
-        run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`. What the run window or
-        `max_seconds` ended is in the result's `stopped`.
+        `locked` refuses a lock that is out of date (`DifferenceError`), `frozen` never looks, `full` lists all archive
+        files anew. `refresh_outdated` also
+        orders again what may be stale by the last look at the archive; old files stay until the new ones are whole.
+        `files` (records, rows of a DataFrame, names, paths or ids) limits it to what those lie in; one that the lock
+        does not have is an `InputError` before anything begins. Chunks that are `resting` are left alone.
+        Raises what ends the run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`. What the
+        run window or `max_seconds` ended is in the result's `stopped`.
         """
         from oncsync.engine import planning
         from oncsync.engine.pace import DEFAULT_PACE
@@ -251,16 +268,21 @@ class Project:
         self._takes_over = take_over
         overhearing = Overhearing(watcher or Silent())
         with contextlib.ExitStack() as stack:
-            lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen, allow_many)
+            wanted = Wish(allow_many=allow_many, full=full)
+            lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen, wanted)
             if resolved is not None:
                 on_resolved(resolved)
             wish = SyncWish(
                 retry_failed=retry_failed,
                 only=tuple(only),
+                chunks=None if files is None else choose_chunks(files, self.files(everything=True, lock=lock)),
+                refresh=self._stale_chunks(lock) if refresh_outdated else frozenset(),
                 take_over=take_over,
                 wait_for_window=wait_for_window,
                 max_seconds=max_seconds,
                 lock_patience=lock_patience,
+                resting=resting,
+                checked=resolved.asked_entries(self._line.service_now()) if resolved else {},
             )
             job = self.job(lock, wish)
             done = planning.sync_folder(
@@ -276,20 +298,22 @@ class Project:
             resolved=resolved,
             unresolved=unresolved,
             moved=done.moved,
+            removed=done.removed,
             stopped=done.stopped,
             notices=tuple(dict.fromkeys((*self.notices, *overhearing.heard))),
         )
 
     def lock_for_dry_run(
-        self, *, locked: bool = False, frozen: bool = False, allow_many: bool = False
+        self, *, locked: bool = False, frozen: bool = False, allow_many: bool = False, full: bool = False
     ) -> tuple[Lock, ResolveResult | None]:
         """Gives the lock that `sync` would use, resolved again where it would; writes nothing."""
         with contextlib.ExitStack() as stack:
-            lock, resolved, _ = self._lock_for_sync(stack, locked, frozen, allow_many, write=False)
+            wanted = Wish(allow_many=allow_many, full=full)
+            lock, resolved, _ = self._lock_for_sync(stack, locked, frozen, wanted, write=False)
             return lock, resolved
 
     def _lock_for_sync(
-        self, stack: contextlib.ExitStack, locked: bool, frozen: bool, allow_many: bool, write: bool = True
+        self, stack: contextlib.ExitStack, locked: bool, frozen: bool, wish: Wish, write: bool = True
     ) -> tuple[Lock, ResolveResult | None, ServiceError | None]:
         """Gives the lock to use, the resolution if there was one, and the error if there should have been one."""
         if frozen:
@@ -300,11 +324,11 @@ class Project:
         if locked and not current:
             state = "There is no lock" if lock is None else f"`{self.lock_path.name}` is out of date"
             raise DifferenceError(f"{state} for `{self.path.name}`", hint="run `oncsync resolve` and commit the lock")
-        if lock is not None and current and all(entry.relative is None for entry in lock.entries):
+        if lock is not None and current and not needs_asking(self.manifest, lock, wish):
             return lock, None, None
         try:
             session = self._line.open_for(stack)
-            resolved = self._resolve(session, write, Wish(only_moving=current, allow_many=allow_many), standing)
+            resolved = self._resolve(session, write, replace(wish, only_moving=current), standing)
         except ServiceError as error:
             if lock is None:
                 raise
@@ -323,17 +347,25 @@ class Project:
 
     # --- Looking -----------------------------------------------------------------------------------------------
 
-    def status(self) -> Status:
-        """Gives how far each request of the lock is; asks nobody."""
+    def status(self, only: Sequence[str] = ()) -> Status:
+        """Gives how far each request of the lock is, or of the entries named; asks nobody."""
         from oncsync.report import make_status
 
         steps = {planned.id: planned.step for planned in self.plan().chunks}
         folder = str(self.folder).encode("utf-8", "backslashreplace").decode()
-        return make_status(self._needed_lock(), self._read_state(), steps, folder)
+        check_names(self.manifest, only)
+        return make_status(self._needed_lock(), self._read_state(), steps, folder, only)
 
-    def files(self) -> list[HeldFile]:
-        """Gives the files that are here, in the order of their paths."""
-        return held_files(self.folder, self._read_state())
+    def files(self, *, everything: bool = False, lock: Lock | None = None) -> list[ProjectFile]:
+        """Gives the files that are here, by path; with `everything` each file of the lock, as `oncsync list` does."""
+        state, terms = self._read_state(), plan_terms(self.manifest.settings)
+        if everything:
+            return files_wanted(lock or self._needed_lock(), state, self.folder, self._now(), terms)
+        return files_here(lock or self._standing().lock, state, self.folder)
+
+    def frame(self, *, everything: bool = True) -> Any:
+        """Gives the same as a pandas DataFrame, columns as `oncsync list --csv`; raises `InputError` without pandas."""
+        return frame_of(self.files(everything=everything))
 
     # --- What belongs together ---------------------------------------------------------------------------------
 
@@ -365,7 +397,4 @@ class Project:
     @property
     def identity(self) -> str:
         """Names the manifest from the folder's point of view, so that both can move together."""
-        try:
-            return Path(os.path.relpath(self.path, self.folder)).as_posix()
-        except ValueError:  # another drive
-            return self.path.as_posix()
+        return identity_of(self.path, self.folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from oncsync.errors import InputError
+from oncsync.listings import Listings
 from oncsync.lockfile import Lock, LockEntry, sort_entries
 from oncsync.manifest import Download, Manifest, Request, entry_digest
 
@@ -25,7 +26,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     `pin` names entries whose span moves with the clock and that shall stand still from now on, `upgrade` takes the
     pinned options anew, `allow_many` lets an entry mean more chunks than anyone asks for by accident. With
-    `only_moving`, entries that stand still and whose meaning did not change keep their lines.
+    `only_moving`, entries that stand still and whose meaning did not change keep their lines. `full` lists all archive
+    files in place of those that came since, also of entries that stand still.
     """
 
     refresh: tuple[str, ...] = ()
@@ -33,12 +35,20 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     upgrade: bool = False
     allow_many: bool = False
     only_moving: bool = False
+    full: bool = False
 
 
 def resolve_wish(
-    manifest: Manifest, session: Session, now: Callable[[], datetime], previous: Lock | None, wish: Wish
+    manifest: Manifest,
+    session: Session,
+    now: Callable[[], datetime],
+    previous: Lock | None,
+    wish: Wish,
+    listings: Callable[[], Listings] = dict,
 ) -> tuple[Resolution, tuple[str, ...]]:
     """Gives the lock that the manifest means, and notices about entries that were left as they are.
+
+    `listings` tells, when archive files are asked about, what was listed when `previous` was made.
 
     An entry that was pinned keeps its lines until it is refreshed, pinned again, or changed in the manifest.
     Raises `InputError` for names that do not exist or cannot be pinned, and what `resolve_manifest` raises.
@@ -54,13 +64,26 @@ def resolve_wish(
         downloads=tuple(one for one in manifest.downloads if ("download", one.name) in asked),
         requests=tuple(one for one in manifest.requests if ("row", one.name) in asked),
     )
-    resolution = resolve_manifest(part, session, now, previous, allow_many=wish.allow_many, upgrade=wish.upgrade)
+    known = listings() if any(map(is_archive, part.downloads)) else {}
+    resolution = resolve_manifest(
+        part,
+        session,
+        now,
+        previous,
+        allow_many=wish.allow_many,
+        upgrade=wish.upgrade,
+        listings=known,
+        full=wish.full,
+    )
     failed = {failure.entry for failure in resolution.failures}
     names = set(wish.pin) - failed
     resolved = {entry.key: _pinned(entry) if entry.name in names else entry for entry in resolution.lock.entries}
     kept = {key: entry for key, entry in before.items() if key not in asked and (wish.refresh or key in entries)}
     lock = Lock(server=manifest.server, entries=_in_order([*entries], resolved | kept))
-    return msgspec.structs.replace(resolution, lock=lock), tuple(_left_behind(entries, before, asked, manifest))
+    listed = {key: one for key, one in known.items() if key in kept} | dict(resolution.listings)
+    return msgspec.structs.replace(resolution, lock=lock, listings=listed), tuple(
+        _left_behind(entries, before, asked, manifest)
+    )
 
 
 def _entries_of(manifest: Manifest) -> dict[Key, Download | Request]:
@@ -73,7 +96,19 @@ def _is_asked(key: Key, one: Download | Request, manifest: Manifest, old: LockEn
         return one.name in wish.refresh
     if old is None or one.name in wish.pin or old.digest != entry_digest(one, manifest.settings):
         return True
-    return old.pinned is None and not (wish.only_moving and old.relative is None)
+    is_due = not wish.only_moving or old.relative is not None or (wish.full and is_archive(one))
+    return old.pinned is None and is_due
+
+
+def is_archive(one: Download | Request) -> bool:
+    """Whether an entry means files that lie in the archive."""
+    return isinstance(one, Download) and one.service == "archivefile"
+
+
+def needs_asking(manifest: Manifest, lock: Lock, wish: Wish) -> bool:
+    """Whether something of a lock that fits the manifest has to be asked about again before a sync."""
+    moves = any(entry.relative is not None for entry in lock.entries)
+    return moves or (wish.full and any(map(is_archive, manifest.downloads)))
 
 
 def _pinned(entry: LockEntry) -> LockEntry:

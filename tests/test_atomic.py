@@ -143,3 +143,19 @@ def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 
 def test_error_without_words_still_says_something(tmp_path: Path) -> None:
     assert "odd" in folder_error(tmp_path, OSError("odd")).message
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "have the disk made writable"),
+        (errno.EACCES, "get the right to write there"),
+        (errno.EIO, "see that the place is there"),
+    ],
+)
+def test_the_cure_is_that_of_the_cause(tmp_path: Path, code: int, cure: str) -> None:
+    """Space does not help a disk that is read-only."""
+    hint = folder_error(tmp_path, OSError(code, os.strerror(code))).hint or ""
+    assert hint.startswith(cure)
+    assert hint.count("free some space") == (code == errno.ENOSPC)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+import shutil
 import subprocess
 import sys
 import wave
@@ -24,8 +26,8 @@ from tests.support.world import QUICK_PACE
 CHECKOUT = Path(__file__).resolve().parents[1]
 EXAMPLES = CHECKOUT / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-NOW = at("2026-11-21T10:20:30")
-QUICK_SANDBOX: dict[str, object] = {"job_seconds": (0.02, 0.05), "sync_seconds": 0.02}
+NOW = at("2026-11-20T10:20:30")
+QUICK_SANDBOX: dict[str, object] = {"job_seconds": (0.02, 0.05), "sync_seconds": 0.02, "now": lambda: NOW}
 
 
 class Example(NamedTuple):
@@ -63,6 +65,8 @@ def copy(name: str, place: Path, *changes: tuple[str, str]) -> Project:
         text = text.replace(old, new)
     path = place / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
+    for file in set(re.findall(r"events: {file: ([\w.-]+)", text)):
+        shutil.copy(EXAMPLES / file, place)
     return Project(path, folder=str(place / "files"), now=lambda: NOW, sandbox_options=QUICK_SANDBOX)
 
 
@@ -85,14 +89,16 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Example]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_resolves_to_chunks_without_a_failure(examples: dict[str, Example], name: str) -> None:
-    """Each entry means something, and every request is tiled by its chunks or shared with others."""
+    """Each entry means something, and every request is tiled by its chunks, shared with others, or made of files."""
     example = examples[name]
     assert example.result.exit_code == 0
     for one in example.result.lock.entries:
         assert one.requests, one.name
     for request in example.requests:
         assert request.end is not None
-        if not request.shared_with and not request.same_as:
+        if request.is_archive:
+            assert all(chunk.file for chunk in request.chunks)
+        elif not request.shared_with and not request.same_as:
             assert is_tiled(Span(request.begin, request.end), [chunk.span for chunk in request.chunks])
 
 
@@ -107,7 +113,7 @@ def test_an_example_needs_no_account_and_says_how_to_get_the_real_data(name: str
 
 
 def test_the_researchers_of_the_source_document_are_all_here() -> None:
-    assert {"basic", "whale", "geoscience", "atmosphere", "imaging", "quickstart"} <= set(NAMES)
+    assert {"annotations", "basic", "whale", "geoscience", "atmosphere", "imaging", "quickstart"} <= set(NAMES)
 
 
 # --- One by one ------------------------------------------------------------------------------------------------
@@ -144,7 +150,7 @@ def test_a_complete_cycle_ends_with_the_last_instant_of_may(examples: dict[str, 
 
 
 def test_a_format_that_is_no_longer_made_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    """R123: the researcher's own mp3; nothing is ordered, nothing is written."""
+    """R123, I-17: the researcher's own mp3; nothing is ordered, nothing is written."""
     project = copy("whale", tmp_path, ("extension: flac #", "extension: mp3 #"))
     with pytest.raises(ProblemsError) as caught:
         project.resolve()
@@ -168,7 +174,7 @@ def test_geoscience_is_every_instrument_of_one_place_in_one_format(examples: dic
 def test_the_date_as_it_was_mistyped_is_refused_before_anybody_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R126: month 20 names the date that was meant; day and month are never exchanged in silence."""
+    """R126, I-18: month 20 names the date that was meant; day and month are never exchanged in silence."""
     project = copy("geoscience", tmp_path, ("begin: 2013-10-23", 'begin: "2013-20-23T00:00:00.000Z"'))
     monkeypatch.setattr("oncsync.connection.open_session", lambda *given, **named: pytest.fail("somebody was asked"))
     with pytest.raises(ProblemsError, match="2013-10-23") as caught:
@@ -177,7 +183,7 @@ def test_the_date_as_it_was_mistyped_is_refused_before_anybody_is_asked(
 
 
 def test_atmosphere_is_all_scalar_data_of_an_area_in_every_format(examples: dict[str, Example]) -> None:
-    """R127: the format is left out, so all formats of TSSD come; one of them is a fifth."""
+    """R127, I-19: the format is left out, so all formats of TSSD come; one of them is a fifth."""
     example = examples["atmosphere"]
     assert {request.data_product_code for request in example.requests} == {"TSSD"}
     assert {request.extension for request in example.requests} == {"csv", "json", "mat", "nc", "txt"}
@@ -210,6 +216,31 @@ def test_imaging_is_one_day_of_every_camera_that_was_there(examples: dict[str, E
     assert remark.message.endswith("MP4V/json, TSSD/mp4")
 
 
+def test_annotations_are_short_orders_around_the_times_of_a_file(examples: dict[str, Example]) -> None:
+    """R137, R138, R139, R153: padded, merged where they overlap, as numbers, as pictures and as sound."""
+    example = examples["annotations"]
+    assert (example.places, example.pairs) == ({"BACAX"}, {"HSD/mat", "HSD/png", "AD/wav"})
+    windows = {
+        pair: [
+            (f"{one.begin:%d %H:%M:%S}", f"{one.end:%d %H:%M:%S}", one.about["label"])
+            for one in example.requests
+            if f"{one.data_product_code}/{one.extension}" == pair and one.end is not None
+        ]
+        for pair in example.pairs
+    }
+    assert windows["HSD/mat"] == windows["HSD/png"] == [
+        ("13 04:09:35", "13 04:11:10", "fin whale"),
+        ("13 22:30:30", "13 22:34:00", "humpback song"),
+        ("14 23:59:15", "15 00:00:15", "ship"),
+    ]  # fmt: skip
+    assert windows["AD/wav"] == [
+        ("13 04:10:00", "13 04:10:10", "fin whale"),
+        ("13 04:10:35", "13 04:10:45", "fin whale"),
+        ("13 22:30:55", "13 22:33:35", "humpback song"),
+        ("14 23:59:40", "14 23:59:50", "ship"),
+    ]
+
+
 # --- Resolving and syncing them --------------------------------------------------------------------------------
 
 
@@ -232,7 +263,8 @@ def test_the_smallest_example_syncs_to_whole_files(tmp_path: Path) -> None:
         path for path in project.folder.rglob("*") if path.is_file() and ".oncsync" not in path.parts
     }
     for file in held:
-        assert file.path.stat().st_size == file.bytes > 0
+        assert file.bytes
+        assert file.path.stat().st_size == file.bytes
         if file.is_metadata:
             assert file.path.parent.name == "_meta"
             ElementTree.parse(file.path)

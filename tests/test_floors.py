@@ -21,10 +21,12 @@ FLOORS = (
     {"compat", "doctor", "caretaking"},
     {
         "project",
+        "choosing",
         "connection",
         "discovery",
         "entries",
         "exchange",
+        "inventory",
         "jobs",
         "limits",
         "locking",
@@ -33,8 +35,8 @@ FLOORS = (
         "revisions",
     },
     {"resolver", "engine", "workbook", "report", "catalogue"},
-    {"manifest", "lockfile", "state", "api", "cache", "credentials"},
-    {"naming", "atomic", "schemas", "listed", "sizes"},
+    {"manifest", "lockfile", "state", "api", "cache", "credentials", "listings"},
+    {"naming", "atomic", "schemas", "listed", "sizes", "spelling"},
     {"timespan", "errors"},
 )
 NEIGHBOURS = {
@@ -42,12 +44,15 @@ NEIGHBOURS = {
     *(
         ("credentials", "api"),
         ("cache", "api"),
+        ("listings", "cache"),
+        ("revisions", "locking"),
         ("project", "limits"),
         ("project", "jobs"),
         ("jobs", "limits"),
         ("project", "resolving"),
     ),
     *(("entries", "connection"), ("entries", "resolving")),
+    *(("choosing", "results"), ("inventory", "results"), ("project", "choosing"), ("project", "inventory")),
 }
 """Rooms of one floor that may know each other."""
 BESIDE_THE_HOUSE = {"sandbox"}

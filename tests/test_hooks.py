@@ -72,7 +72,7 @@ def test_init_marks_the_lock_as_text_with_its_own_line_ends(
     (tmp_path / ".gitattributes").write_text("*.png binary")
     said = oncsync("init", "--server", "sandbox")
     attributes = (tmp_path / ".gitattributes").read_text()
-    assert attributes == "*.png binary\n/oncsync.lock text eol=lf\n"
+    assert attributes == "*.png binary\n/oncsync.lock text eol=lf\n/oncsync.lock.d/** text eol=lf\n"
     assert "Added `/oncsync.lock text eol=lf` to" in said.out
     assert oncsync("init", "--server", "sandbox", "--force").code == 0
     assert (tmp_path / ".gitattributes").read_text() == attributes
@@ -98,3 +98,11 @@ def test_git_compares_a_lock_line_by_line(tmp_path: Path, monkeypatch: pytest.Mo
         "oncsync.lock: merge: unspecified",
         "oncsync.lock: linguist-generated: unspecified",
     ]
+
+
+def test_the_source_package_carries_the_hook() -> None:
+    """Whoever builds a repository from the source package can offer the hook, and run these tests."""
+    project = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"\[tool\.hatch\.build\.targets\.sdist\]\ninclude = \[(.*)\]", project)
+    assert listed is not None
+    assert {'"/.pre-commit-hooks.yaml"', '"/.gitattributes"'} <= set(listed[1].split(", "))

@@ -83,7 +83,7 @@ def test_branches_that_add_entries_in_different_places_merge_line_by_line(make: 
 
 
 def test_a_change_of_one_entry_changes_no_line_of_another(make: Make, git: Git) -> None:
-    """What a reviewer sees in a pull request is what was meant."""
+    """R158: what a reviewer sees in a pull request is what was meant."""
     project = make(downloads(alpha=ALPHA, middle=MIDDLE, omega=OMEGA))
     project.resolve()
     commit(git, "main")

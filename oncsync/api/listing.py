@@ -16,7 +16,7 @@ from oncsync.api.records import ArchiveFile, Deployment
 from oncsync.listed import Described
 from oncsync.listed import changed_members as changed_members
 from oncsync.naming import fold, safe_file_name
-from oncsync.timespan import FIRST_INSTANT
+from oncsync.timespan import FIRST_INSTANT, LAST_INSTANT, Span
 
 SizeVerdict = Literal["good", "unverified", "differs", "fault"]
 
@@ -27,7 +27,7 @@ MARK_OVERLAP = timedelta(days=1)
 SIZE_DIFFERS = "size differs from listing"
 """How a whole file is marked whose length is neither of the sizes that were listed."""
 
-_STAMPED = re.compile(r"(?P<device>.+?)_\d{8}T\d{6}(?:\.\d{1,9})?Z")
+_STAMPED = re.compile(r"(?P<device>.+?)_(?P<stamp>\d{8}T\d{6})(?:\.\d{1,9})?Z")
 
 
 class ListingChange(msgspec.Struct, frozen=True):
@@ -72,6 +72,29 @@ def is_in_window(file: ArchiveFile, begin: datetime | None, end: datetime | None
 def local_name(file: ArchiveFile) -> str:
     """Gives a name for the file that is safe on every system; two files may share it (open question 29)."""
     return safe_file_name(file.name, "unnamed")
+
+
+def assumed_span(file: ArchiveFile) -> Span:
+    """Gives the span of a file's data, wide enough where it is not told: a day, from the stamp in its name on.
+
+    A file of which nothing is known may hold data of any time (open questions 27 and 28).
+    """
+    begin, end = file.begin or _stamp_of(file.name), file.end
+    if begin is None and end is None:
+        return Span(FIRST_INSTANT, LAST_INSTANT)
+    if begin is None:
+        return Span(widen_begin(end or LAST_INSTANT), end or LAST_INSTANT)
+    if end is None or end < begin:
+        return Span(begin, begin + WINDOW_MARGIN if LAST_INSTANT - begin > WINDOW_MARGIN else LAST_INSTANT)
+    return Span(begin, max(end, begin + timedelta(milliseconds=1)))
+
+
+def _stamp_of(name: str) -> datetime | None:
+    match = _STAMPED.match(name)
+    try:
+        return datetime.strptime(f"{match['stamp']}+0000", "%Y%m%dT%H%M%S%z") if match else None
+    except ValueError:
+        return None
 
 
 def alike_names(files: Iterable[ArchiveFile]) -> tuple[tuple[str, ...], ...]:

@@ -149,6 +149,18 @@ class AllowableRange(Record, frozen=True, kw_only=True):
     only_integers: bool = False
     unit_of_measure: str | None = None
 
+    @property
+    def words(self) -> str:
+        """The range as people read it: `a whole number from 1 to 60 s`, as far as the bounds are known."""
+        low = f" from {self.lower_bound:g}" if self.lower_bound is not None else ""
+        high = f" to {self.upper_bound:g}" if self.upper_bound is not None else ""
+        unit = f" {self.unit_of_measure}" if self.unit_of_measure else ""
+        return f"{'a whole number' if self.only_integers else 'a number'}{low}{high}{unit}"
+
+
+NO_OPTION = "dpo_none"
+"""A sub-option that only fills a place among the others: it is never sent."""
+
 
 class ProductOption(Record, frozen=True, kw_only=True):
     """A `dpo_*` option of a product. A sub-option's `default_value` is an internal id and is never sent."""

@@ -70,14 +70,17 @@ def live_orders(project: Project, now: datetime | None = None) -> list[LiveOrder
     here = _site_here(project)
     slots = _slots(project, now)
     live = {chunk for chunk, state in here.state.chunks.items() if has_live_order(state)}
-    mine = {(slot.chunk, slot.order): slot for slot in slots if slot.folder == here.folder}
-    orders = []
+    # By the order's id: the slot of a folder that was moved still names the place where it was.
+    by_order = {(slot.chunk, slot.order): slot for slot in slots}
+    orders, named = [], set()
     for chunk in live:
         order = here.state.chunks[chunk].order
-        slot = mine.pop((chunk, order.request_id if order else None), None)
+        slot = by_order.get((chunk, order.request_id)) if order else None
+        named.add(slot.id if slot else None)
         orders.append(_order(here, chunk, slot, now, is_here=True))
-    orders += [_order(here, slot.chunk, slot, now, is_here=True) for slot in mine.values()]
-    elsewhere = [slot for slot in slots if slot.folder != here.folder]
+    left = [slot for slot in slots if slot.id not in named]
+    orders += [_order(here, slot.chunk, slot, now, is_here=True) for slot in left if slot.folder == here.folder]
+    elsewhere = [slot for slot in left if slot.folder != here.folder]
     sites = {folder: _site_elsewhere(folder) for folder in {slot.folder for slot in elsewhere}}
     orders += [_order(sites[slot.folder], slot.chunk, slot, now, is_here=False) for slot in elsewhere]
     return sorted(orders, key=lambda one: (one.since, one.folder, one.chunk))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import difflib
 import json
 import os
@@ -14,21 +13,23 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from oncsync.caretaking.premises import lock_if_any, read_known_state
+from oncsync.caretaking.selecting import relative_places
 from oncsync.engine.disk import file_size
 from oncsync.engine.eventlog import KEPT_FILES
 from oncsync.engine.folder import OWN_FOLDER
 from oncsync.errors import InputError
+from oncsync.listed import ListedFile
 from oncsync.lockfile import Lock, LockedRequest, describe_request
 from oncsync.naming import fold
 from oncsync.project import Project
-from oncsync.state import META, ChunkState, FileRecord, Order, State
+from oncsync.spelling import neighbours
+from oncsync.state import META, ChunkState, FileRecord, Order, Stale, State
 
 SHORTEST_ID = 6
 """Characters of a chunk's id that are enough, where no other chunk's begins so."""
 MOST_NEAR = 3
-MOST_COMPARED = 1000
 
-Presence: TypeAlias = Literal["here", "missing", "another size"]
+Presence: TypeAlias = Literal["here", "missing", "another size", "dropped"]
 
 
 class FileOrigin(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -103,6 +104,10 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ended_at: datetime | None
     fetched_to: datetime | None
     notes: tuple[str, ...]
+    archived: ListedFile | None
+    """Of an archive file: what ONC's listing said of the version that is here, or is to come."""
+    stale: Stale | None
+    """Raw files that were archived since, as `oncsync outdated` saw them last."""
     files: tuple[FileOrigin, ...]
     events: tuple[Event, ...]
 
@@ -126,21 +131,11 @@ def find_origin(project: Project, subject: str) -> Origin:
 
 
 def _find_file(folder: Path, state: State, subject: str) -> tuple[str, FileRecord] | None:
-    places = _relative_places(folder, subject)
-    ours = [(chunk, file) for chunk, one in state.chunks.items() for file in (*one.files, *one.arriving)]
+    places = relative_places(folder, subject)
+    ours = [(chunk, file) for chunk, one in state.chunks.items() for file in (*one.files, *one.arriving, *one.dropped)]
     exact = next((one for one in ours if one[1].path in places), None)
     folded = {fold(place) for place in places}
     return exact or next((one for one in ours if fold(one[1].path) in folded), None)
-
-
-def _relative_places(folder: Path, subject: str) -> list[str]:
-    """Gives what a text may mean as a path in the folder: seen from here, and from the folder."""
-    places = [os.path.normpath(subject).replace(os.sep, "/")]
-    for seen_from_here in (Path.cwd() / subject, (Path.cwd() / subject).resolve()):
-        for top in (folder.absolute(), folder.resolve()):
-            relative = os.path.relpath(seen_from_here, top)
-            places.append(relative.replace(os.sep, "/"))
-    return [place for place in places if not place.startswith("..")]
 
 
 def _find_chunk(state: State, lock: Lock | None, subject: str) -> str | None:
@@ -150,7 +145,8 @@ def _find_chunk(state: State, lock: Lock | None, subject: str) -> str | None:
     if text.isdecimal():
         number = int(text)
         for chunk, one in state.chunks.items():
-            ids = [file.run_id for file in (*one.files, *one.arriving)]
+            is_archived = one.listed is not None or one.coming is not None  # its run ids count its versions here
+            ids = [] if is_archived else [file.run_id for file in (*one.files, *one.arriving)]
             if number in ids or (one.order and number in (one.order.request_id, *one.order.run_ids)):
                 return chunk
     beginning = [chunk for chunk in state.chunks if len(text) >= SHORTEST_ID and chunk.startswith(text.lower())]
@@ -167,18 +163,11 @@ def _unknown(state: State, subject: str) -> InputError:
     paths = [file.path for one in state.chunks.values() for file in one.files]
     by_name = {path.rpartition("/")[2]: path for path in paths}
     wanted = subject.replace(os.sep, "/").rpartition("/")[2]
-    names = difflib.get_close_matches(wanted, _neighbours(by_name, wanted), n=MOST_NEAR, cutoff=0.7)
-    ids = _neighbours(state.chunks, subject)
+    names = difflib.get_close_matches(wanted, neighbours(by_name, wanted), n=MOST_NEAR, cutoff=0.7)
+    ids = neighbours(state.chunks, subject)
     near = [by_name[name] for name in names] or difflib.get_close_matches(subject, ids, n=MOST_NEAR)
     hint = f"did you mean {_listed(near)}?" if near else "`oncsync status` tells what is here"
     return InputError(f"No file and no chunk of this folder is called `{subject}`", hint=hint)
-
-
-def _neighbours(texts: Iterable[str], wanted: str) -> list[str]:
-    """Gives those texts that stand next to the wanted one in their order: comparing all of many takes too long."""
-    listed = sorted(texts)
-    middle = bisect.bisect(listed, wanted)
-    return listed if len(listed) <= MOST_COMPARED else listed[max(0, middle - MOST_COMPARED // 2) :][:MOST_COMPARED]
 
 
 def _listed(texts: Iterable[str]) -> str:
@@ -188,7 +177,7 @@ def _listed(texts: Iterable[str]) -> str:
 def _origin(folder: Path, lock: Lock | None, state: ChunkState, chunk: str, file: FileRecord | None) -> Origin:
     wanting = [(entry, request) for entry, request, one in (lock.chunks() if lock else ()) if one.id == chunk]
     return Origin(
-        file=None if file is None else _file_origin(folder, file),
+        file=None if file is None else _file_origin(folder, file, state),
         chunk=chunk,
         begin=state.begin,
         end=state.end,
@@ -200,13 +189,16 @@ def _origin(folder: Path, lock: Lock | None, state: ChunkState, chunk: str, file
         ended_at=state.at,
         fetched_to=state.fetched_to,
         notes=state.notes,
-        files=tuple(_file_origin(folder, one) for one in (*state.files, *state.arriving)),
+        archived=state.listed or state.coming,
+        stale=state.stale,
+        files=tuple(_file_origin(folder, one, state) for one in (*state.files, *state.arriving, *state.dropped)),
         events=tuple(_events(folder / OWN_FOLDER / "oncsync.log", chunk)),
     )
 
 
-def _file_origin(folder: Path, file: FileRecord) -> FileOrigin:
+def _file_origin(folder: Path, file: FileRecord, chunk: ChunkState) -> FileOrigin:
     size = file_size(folder / file.path)
+    presence: Presence = "here" if size == file.bytes else "missing" if size < 0 else "another size"
     return FileOrigin(
         path=file.path,
         name=file.name,
@@ -216,7 +208,7 @@ def _file_origin(folder: Path, file: FileRecord) -> FileOrigin:
         bytes=file.bytes,
         sha256=file.sha256,
         fetched_at=file.at,
-        presence="here" if size == file.bytes else "missing" if size < 0 else "another size",
+        presence="dropped" if file in chunk.dropped else presence,
         is_length_known=not file.unverified,
     )
 

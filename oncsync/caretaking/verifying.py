@@ -31,7 +31,7 @@ from oncsync.jobs import SyncWish
 from oncsync.lockfile import Lock
 from oncsync.manifest.load import local_path
 from oncsync.project import Project
-from oncsync.state import ChunkState, State
+from oncsync.state import ChunkState, State, state_files
 from oncsync.timespan import UTC, Span
 
 MOST_LOOKS = 3
@@ -50,6 +50,8 @@ class VerifyResult(msgspec.Struct, frozen=True, kw_only=True):
     sample: Sample | None
     findings: tuple[Finding, ...]
     extra: tuple[str, ...]
+    dropped: int = 0
+    """Files that were let go on purpose: nothing is missing where they were."""
 
     @property
     def exit_code(self) -> int:
@@ -103,6 +105,7 @@ def verify(
         sample=sample,
         findings=tuple(findings),
         extra=tuple(extra_files(project.folder, state, _documents(project))),
+        dropped=sum(len(chunk.dropped) for chunk in state.chunks.values()),
     )
 
 
@@ -131,7 +134,8 @@ def _records(state: State) -> dict[tuple[str, int, str], OurFile]:
 
 def _documents(project: Project) -> list[Path]:
     """Gives files that are no data where the folder is the manifest's own."""
-    return [project.path, project.lock_path, local_path(project.path), project.folder / SUMS_NAME]
+    own = state_files(project.state_path)
+    return [project.path, project.lock_path, local_path(project.path), project.folder / SUMS_NAME, *own]
 
 
 # --- Repair --------------------------------------------------------------------------------------------------------
@@ -179,7 +183,8 @@ def _wanted_for(lock: Lock, state: State, findings: Sequence[Finding]) -> dict[s
     others = {key: chunk for key, chunk in damaged.items() if key not in ids}
     wanted = {key: [key] for key in damaged if key in ids}
     if others:
-        for _, request, chunk in lock.chunks():
+        ordered = (one for one in lock.chunks() if not one[1].is_archive)
+        for _, request, chunk in ordered:
             for key, held in others.items():
                 if request.product_digest == held.product and chunk.span.overlaps(_span(held)):
                     wanted.setdefault(key, []).append(chunk.id)

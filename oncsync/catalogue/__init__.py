@@ -6,15 +6,13 @@ Rules are pure functions of what the service told; `questions` alone asks it.
 from __future__ import annotations
 
 from oncsync.catalogue.coverage import CoverageRow, Step, Stretch, coverage_rows, stretches
-from oncsync.catalogue.filters import CODE_MEMBERS, Filters, given_filters, read_filters
+from oncsync.catalogue.filters import Filters, given_filters, read_filters
 from oncsync.catalogue.looking import KINDS, Found, Kind, look
-from oncsync.catalogue.places import PlaceTree, read_tree
 from oncsync.catalogue.products import OptionRow, ProductRow, PropertyRow
 from oncsync.catalogue.questions import Questions, Source
 from oncsync.catalogue.rows import CategoryRow, DeploymentRow, DeviceRow, PlaceRow, Row, TreeRow
 
 __all__ = [
-    "CODE_MEMBERS",
     "KINDS",
     "CategoryRow",
     "CoverageRow",
@@ -25,7 +23,6 @@ __all__ = [
     "Kind",
     "OptionRow",
     "PlaceRow",
-    "PlaceTree",
     "ProductRow",
     "PropertyRow",
     "Questions",
@@ -38,6 +35,5 @@ __all__ = [
     "given_filters",
     "look",
     "read_filters",
-    "read_tree",
     "stretches",
 ]

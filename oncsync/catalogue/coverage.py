@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
+from oncsync.api.places import PlaceTree
 from oncsync.api.records import Availability, DataProduct, Deployment
 from oncsync.catalogue.filters import Filters
-from oncsync.catalogue.places import PlaceTree
 from oncsync.catalogue.questions import Source
 from oncsync.catalogue.rows import Row, is_named
 from oncsync.catalogue.sites import is_wanted, span_of

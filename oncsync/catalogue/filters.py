@@ -12,18 +12,10 @@ from datetime import datetime
 import msgspec
 
 from oncsync.errors import InputError
+from oncsync.manifest.build import split_codes
+from oncsync.manifest.model import FILTER_MEMBERS
 from oncsync.timespan import FIRST_INSTANT, Span, TimeTextError, evaluate_bounds, format_instant
 
-CODE_MEMBERS = {
-    "locationCode": "location_codes",
-    "deviceCategoryCode": "device_category_codes",
-    "deviceCode": "device_codes",
-    "propertyCode": "property_codes",
-    "dataProductCode": "data_product_codes",
-    "dataProductName": "data_product_names",
-    "extension": "extensions",
-}
-"""The member of `Filters` for each key of the manifest."""
 _YEAR_OR_MONTH = re.compile(r"\d{4}(-\d{2})?", re.ASCII)
 
 
@@ -77,7 +69,7 @@ def read_filters(
     A bound is what the manifest takes (an instant, a date, a duration, `now`), or a year or month alone, which means
     its first instant. Raises `InputError` for a bound that is no time and for a value without text.
     """
-    read = {CODE_MEMBERS[key]: _read_list(key, written) for key, written in codes.items() if written}
+    read = {FILTER_MEMBERS[key]: _read_list(key, written) for key, written in codes.items() if written}
     return Filters(
         **read,
         name=(name or "").strip(),
@@ -87,8 +79,7 @@ def read_filters(
 
 
 def _read_list(key: str, written: str | Sequence[str]) -> tuple[str, ...]:
-    texts = [written] if isinstance(written, str) else written
-    read = tuple(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))
+    read = split_codes(written)
     if not read:
         raise InputError(f"`{key}` is given without a value", hint="leave it out for everything there is")
     return read
@@ -115,7 +106,7 @@ def _whole_date(text: str | None) -> str | None:
 
 def given_filters(filters: Filters) -> dict[str, str]:
     """Gives what is asked for by the manifest's keys, lists joined by commas, instants as the service is sent them."""
-    given = {key: ",".join(getattr(filters, member)) for key, member in CODE_MEMBERS.items()}
+    given = {key: ",".join(getattr(filters, member)) for key, member in FILTER_MEMBERS.items()}
     given["name"] = filters.name
     if filters.span is not None:
         given |= {"begin": format_instant(filters.span.begin), "end": format_instant(filters.span.end)}

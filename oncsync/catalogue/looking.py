@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, get_args
 
 import msgspec
@@ -48,7 +49,11 @@ def look(kind: Kind, filters: Filters, questions: Questions, *, by: coverage.Ste
         return Found(kind, (), "These data products take no options")
     check_other_codes(filters, questions)
     whenever = _deployed_whenever(questions) if kind == "coverage" else find
-    return Found(kind, (), explain_nothing(kind, filters, questions, find, whenever))
+    others = {
+        "products": partial(_products, questions=questions),
+        "properties": partial(_properties, questions=questions),
+    }
+    return Found(kind, (), explain_nothing(kind, filters, questions, find, whenever, others))
 
 
 def _deployed_whenever(questions: Questions) -> Callable[[Filters], Sequence[Row]]:

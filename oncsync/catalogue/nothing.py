@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from oncsync.catalogue.codes import list_codes
 from oncsync.catalogue.filters import Filters
 from oncsync.catalogue.questions import Questions, TooManyError
 from oncsync.catalogue.rows import Row
 from oncsync.errors import InputError
+from oncsync.spelling import enumerate_codes
 
 MOST_QUESTIONS = 40
 """An explanation is worth so many questions at each step."""
@@ -25,23 +25,27 @@ _BLAMED_FIRST = (
     ("locationCode", "location_codes"),
     ("deviceCode", "device_codes"),
 )
-_SHOWN_BY = {
-    "extension": ("extensions",),
-    "dataProductName": ("data_product_name",),
-    "dataProductCode": ("data_product_code",),
-    "propertyCode": ("property_code",),
-    "deviceCode": ("device_code",),
-    "deviceCategoryCode": ("device_category_code", "device_category_codes"),
-    "locationCode": ("location_code",),
+_SHOWN_BY: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "extension": ("products", ("extensions",)),
+    "dataProductName": ("products", ("data_product_name",)),
+    "dataProductCode": ("products", ("data_product_code",)),
+    "propertyCode": ("properties", ("property_code",)),
+    "deviceCode": (None, ("device_code",)),
+    "deviceCategoryCode": (None, ("device_category_code", "device_category_codes")),
+    "locationCode": (None, ("location_code",)),
 }
+"""The kind of row that shows what a filter can be, None for the kind that is asked for; and the members that do."""
 _NAMES = ("location_name", "device_category_name", "device_name", "property_name", "data_product_name")
 _NOUNS = {"tree": "locations", "categories": "device categories", "products": "data products", "coverage": "data"}
 
 Find = Callable[[Filters], Sequence[Row]]
 
 
-def explain_nothing(kind: str, filters: Filters, questions: Questions, find: Find, find_whenever: Find) -> str:
-    """Gives the remark for what exists, but without data or at another time; `find_whenever` looks at all times.
+def explain_nothing(
+    kind: str, filters: Filters, questions: Questions, find: Find, find_whenever: Find, finders: Mapping[str, Find]
+) -> str:
+    """Gives the remark for what exists, but without data or at another time; `find_whenever` looks at all times,
+    `finders` for the `products` and `properties` that could have been asked for.
 
     Raises `InputError` for filters that nothing passes whenever, with what there is without one of them.
     """
@@ -55,8 +59,10 @@ def explain_nothing(kind: str, filters: Filters, questions: Questions, find: Fin
     for key, member in _BLAMED_FIRST:
         codes: tuple[str, ...] = getattr(filters, member)
         if codes and (rows := _without(filters, questions, find, **{member: ()})):
-            message = f"There are no {noun} with `{key}` {list_codes(codes)} here"
-            raise InputError(message, hint=_there(key, rows))
+            message = f"There are no {noun} with `{key}` {enumerate_codes(codes)} here"
+            other, members = _SHOWN_BY[key]
+            shown = _without(filters, questions, finders[other], name="", **{member: ()}) if other else rows
+            raise InputError(message, hint=_there(shown, members))
     raise InputError(f"There are no {noun} that pass these filters", hint="leave one of them out")
 
 
@@ -76,9 +82,9 @@ def _values(rows: Sequence[Row], members: Sequence[str]) -> Iterator[str]:
             yield from (value,) if isinstance(value, str) else value
 
 
-def _there(key: str, rows: Sequence[Row]) -> str:
-    codes = {code for code in _values(rows, _SHOWN_BY[key]) if code}
-    return f"without it there is {list_codes(codes)}" if codes else "without it there are some"
+def _there(rows: Sequence[Row], members: Sequence[str]) -> str:
+    codes = {code for code in _values(rows, members) if code}
+    return f"without it there is {enumerate_codes(codes)}" if codes else "without it there are some"
 
 
 def _like(name: str, rows: Sequence[Row]) -> str:

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from oncsync.api.records import AllowableRange, DataProduct, ProductOption, Property
+from oncsync.api.records import NO_OPTION, AllowableRange, DataProduct, ProductOption, Property
 from oncsync.catalogue.filters import Filters
 from oncsync.catalogue.questions import Source
 from oncsync.catalogue.rows import Row, is_named
 from oncsync.catalogue.sites import is_wanted
-
-NO_RESAMPLING = "dpo_none"
-"""A sub-option that only fills a place; it is never sent."""
+from oncsync.spelling import in_order
 
 Listings = Sequence[tuple[Source | None, Sequence[DataProduct]]]
 """What each source offers; None stands for everything, whatever it is from."""
@@ -177,24 +175,12 @@ def _described(product: DataProduct) -> Iterator[_Described]:
     for option in sorted(product.options, key=lambda option: option.option):
         yield _Described(_plain(option), "")
         for below in sorted(option.suboptions, key=lambda below: below.option):
-            if below.option != NO_RESAMPLING:
+            if below.option != NO_OPTION:
                 yield _Described(_plain(below), f"{option.option}={below.option.removeprefix('dpo_')}")
 
 
 def _plain(option: ProductOption) -> ProductOption:
-    return msgspec.structs.replace(option, suboptions=(), allowable_values=_ordered(option.allowable_values))
-
-
-def _ordered(values: Sequence[str]) -> tuple[str, ...]:
-    """Orders values, which come in no order (glossary): numbers by size before words."""
-
-    def key(value: str) -> tuple[int, float, str]:
-        try:
-            return 0, float(value), value
-        except ValueError:
-            return 1, 0.0, value
-
-    return tuple(sorted(set(values), key=key))
+    return msgspec.structs.replace(option, suboptions=(), allowable_values=in_order(option.allowable_values))
 
 
 def _name(source: Source | None) -> str:

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 from oncsync.api import availability, discovery
 from oncsync.api.asking import Asker
+from oncsync.api.emptiness import or_nothing
+from oncsync.api.places import PlaceTree, read_tree
 from oncsync.api.records import Availability, DataProduct, Deployment, Device, DeviceCategory, Property
 from oncsync.catalogue.filters import Filters
-from oncsync.catalogue.places import PlaceTree, read_tree
-from oncsync.errors import InputError, NotFoundError, RefusedError
+from oncsync.errors import InputError, RefusedError
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -30,7 +31,6 @@ MANY_QUESTIONS = 30
 MOST_CALLS_AT_ONCE = 8
 MOST_NAMED = 8
 """Up to so many places or categories are asked for one by one; more of them are picked out of the whole list."""
-CODE_UNKNOWN_OR_NOTHING = 127
 
 
 class Source(msgspec.Struct, frozen=True, order=True):
@@ -62,7 +62,7 @@ class Questions:
 
     def has_place(self, code: str) -> bool:
         """Whether a place exists that the tree does not show."""
-        found = self._or_nothing(lambda: discovery.get_locations(self._asker, location_code=code))
+        found = or_nothing(lambda: discovery.get_locations(self._asker, location_code=code))
         return any(place.location_code == code for place in found)
 
     def categories(self) -> dict[str, DeviceCategory]:
@@ -103,7 +103,7 @@ class Questions:
 
     def _deployed(self, codes: dict[str, Any]) -> list[Deployment]:
         if codes:
-            return self._or_nothing(lambda: discovery.get_deployments(self._asker, **codes))
+            return or_nothing(lambda: discovery.get_deployments(self._asker, **codes))
         try:
             return discovery.get_deployments(self._asker)
         except RefusedError:  # a service that wants a filter gets one
@@ -136,7 +136,7 @@ class Questions:
     def _listing(self, source: Source, property_code: str | None, ask: Callable[..., list[Answer]]) -> list[Answer]:
         codes = {**msgspec.structs.asdict(source), "property_code": property_code}
         named = {name: code for name, code in codes.items() if code}
-        return self._or_nothing(lambda: ask(self._asker, **named))
+        return or_nothing(lambda: ask(self._asker, **named))
 
     def available(self, source: Source, begin: datetime, end: datetime) -> tuple[Availability, ...]:
         """Gives what the archive holds of a source in a time of whole days, `end` included."""
@@ -152,7 +152,7 @@ class Questions:
             )
             return list(listing.rows)
 
-        return tuple(self._or_nothing(ask))
+        return tuple(or_nothing(ask))
 
     def now(self) -> datetime:
         """Gives the UTC instant by the service's clock."""
@@ -187,13 +187,3 @@ class Questions:
 
     def _gather(self, ask: Callable[[Any], Sequence[Answer]], questions: Iterable[Any]) -> list[Answer]:
         return [found for answer in self.in_parallel(ask, questions) for found in answer]
-
-    def _or_nothing(self, ask: Callable[[], list[Answer]]) -> list[Answer]:
-        try:
-            return ask()
-        except NotFoundError:
-            return []
-        except RefusedError as refusal:
-            if refusal.code != CODE_UNKNOWN_OR_NOTHING or "token" in (refusal.parameter or ""):
-                raise
-            return []

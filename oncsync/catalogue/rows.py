@@ -13,9 +13,9 @@ from statistics import fmean
 
 import msgspec
 
+from oncsync.api.places import PlaceTree
 from oncsync.api.records import Deployment, Device, DeviceCategory
 from oncsync.catalogue.filters import Filters
-from oncsync.catalogue.places import PlaceTree
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from oncsync.api.places import PlaceTree
 from oncsync.api.records import DataProduct, Deployment
-from oncsync.catalogue.codes import did_you_mean
 from oncsync.catalogue.filters import Filters
-from oncsync.catalogue.places import PlaceTree
 from oncsync.catalogue.questions import Questions, Source
 from oncsync.errors import InputError, Problem, ProblemsError
+from oncsync.spelling import suggest
 from oncsync.timespan import LAST_INSTANT, Span
 
 
@@ -45,9 +45,7 @@ def check_other_codes(filters: Filters, questions: Questions) -> None:
 
 
 def _unknown(key: str, codes: Sequence[str], known: Mapping[str, str]) -> list[Problem]:
-    return [
-        Problem("", f"ONC knows no `{key}` `{code}`", did_you_mean(code, known)) for code in codes if code not in known
-    ]
+    return [Problem("", f"ONC knows no `{key}` `{code}`", suggest(code, known)) for code in codes if code not in known]
 
 
 def _raise(problems: Sequence[Problem]) -> None:

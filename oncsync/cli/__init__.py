@@ -24,11 +24,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("syncing", "Show what `sync` would do."),
     "sync": ("syncing", "Make the folder equal to the lock."),
     "status": ("looking", "Show what is done, empty, failed and pending."),
+    "list": ("listing", "List the files that the lock or ONC has."),
     "show": ("origins", "Tell where a file comes from."),
     "orders": ("ordering", "List the orders that live at the service."),
     "cancel": ("ordering", "Cancel live orders."),
     "verify": ("verifying", "Hash the files again: what is changed or missing."),
+    "outdated": ("outdating", "Ask ONC what was archived again since."),
     "prune": ("pruning", "Remove files that the lock no longer wants."),
+    "adopt": ("adopting", "Take in archive files that are here already."),
+    "drop": ("dropping", "Let go of files without fetching them again."),
+    "restore": ("dropping", "Want files again that were let go."),
     "sums": ("verifying", "Write SHA256SUMS of the files that came from ONC."),
     "import": ("books", "Read a workbook into the manifest."),
     "export": ("books", "Write the workbook of manifest and lock."),
@@ -37,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("serving", "Run the embedded service."),
     "schema": ("serving", "Print a JSON Schema."),
 }
-FUNCTION_NAMES = {"import": "import_book", "export": "export_book"}
+FUNCTION_NAMES = {"import": "import_book", "export": "export_book", "list": "list_files"}
 
 
 class LazyGroup(click.Group):

@@ -11,9 +11,14 @@ def is_sure(question: str, *, yes: bool) -> bool:
     """Whether to go on: `--yes`, or the answer of a person. Raises `UsageError` where nobody can be asked."""
     if yes:
         return True
-    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+    if not can_ask():
         raise click.UsageError("There is no terminal to ask on: give `--yes` to go on without a question")
     return click.confirm(question, err=True)
+
+
+def can_ask() -> bool:
+    """Whether a person sits at a terminal and can answer."""
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
 
 
 def _is_terminal(stream: object) -> bool:

@@ -28,12 +28,13 @@ def diff(
     `git diff`; what moves with the clock is not in the lock.
     """
     from oncsync.errors import InputError
-    from oncsync.lockfile import compare_locks, read_lock
+    from oncsync.lockfile import compare_locks
+    from oncsync.locking import read_beside
     from oncsync.revisions import earlier_lock
 
     project = make_project(manifest, folder, token_file, variables)
     path = project.lock_path
-    lock = read_lock(path)
+    lock = read_beside(path)
     if lock is None:
         raise InputError(f"There is no `{path.name}`", hint="run `oncsync resolve`")
     old, name = earlier_lock(path, against)

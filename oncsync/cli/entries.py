@@ -41,6 +41,7 @@ TEXTS = {
     "minSize": "No smaller archive files.",
     "maxSize": "No larger archive files.",
     "refreshOpen": "Least time between two orders of a piece that is still open.",
+    "keep": "How long archive files stay that a moving span has left behind.",
 }
 NUMBERS = {
     "maxOrderHours": "Give up on an order after so many hours.",
@@ -50,6 +51,7 @@ NUMBERS = {
 }
 FLAGS = {
     "pinOptions": "Send the defaults of the options too, and keep them.",
+    "latest": "Keep the newest files in `latest/NAME/` too.",
 }
 
 

@@ -11,7 +11,6 @@ from oncsync.cli.showing import Column, cell_width, day, terminal_lines
 from oncsync.cli.wording import count, size
 
 if TYPE_CHECKING:
-    from oncsync.api.records import AllowableRange
     from oncsync.catalogue import CoverageRow, OptionRow, TreeRow
     from oncsync.catalogue.coverage import DeliveredProduct
 
@@ -59,18 +58,13 @@ def _where(rank: int) -> tuple[Column, ...]:
     )
 
 
-def _range_words(bounds: AllowableRange | None) -> str:
-    if bounds is None:
-        return ""
-    low = f" from {bounds.lower_bound:g}" if bounds.lower_bound is not None else ""
-    high = f" to {bounds.upper_bound:g}" if bounds.upper_bound is not None else ""
-    unit = f" {bounds.unit_of_measure}" if bounds.unit_of_measure else ""
-    return f"{'a whole number' if bounds.only_integers else 'a number'}{low}{high}{unit}"
+def _range(row: OptionRow) -> str:
+    return row.allowable_range.words if row.allowable_range is not None else ""
 
 
 def _allowed(row: OptionRow) -> str:
     listed = ", ".join(row.allowable_values)
-    allowed = " or ".join(filter(None, (listed, _range_words(row.allowable_range))))
+    allowed = " or ".join(filter(None, (listed, _range(row))))
     return f"{allowed} (with {row.only_with})" if row.only_with else allowed
 
 
@@ -150,7 +144,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _column("extensions", on_terminal=False),
         _column("option", shown=lambda row: f"{'  ' if row.only_with else ''}{row.option}"),
         _column("allowableValues", is_wide=True, shown=_allowed),
-        Column("allowableRange", lambda row: _range_words(row.allowable_range), on_terminal=False),
+        Column("allowableRange", _range, on_terminal=False),
         _column("defaultValue"),
         _column("onlyWith", on_terminal=False),
         _column("sources", on_terminal=False),

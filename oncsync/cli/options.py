@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _LOCK_FILE = "oncsync.lock_file"
+LONGEST_SECONDS = 36_600 * 86_400.0
 
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -78,6 +79,12 @@ class Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Reads the text."""
+        seconds = self._read(value, param, ctx)
+        if seconds > LONGEST_SECONDS:
+            self.fail(f"`{value}` is longer than a hundred years", param, ctx)
+        return seconds
+
+    def _read(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         from oncsync.timespan import TimeTextError, parse_duration
 
         if isinstance(value, (int, float)):
@@ -95,8 +102,9 @@ class Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
         return duration.milliseconds / 1000
 
 
-def print_json(value: object) -> None:
-    """Prints an answer as JSON, in camelCase as the documents have it."""
+def print_json(value: object, *, on_one_line: bool = False) -> None:
+    """Prints an answer as JSON, in camelCase as the documents have it; on one line where others follow."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    encoded = msgspec.json.encode(value)
+    click.echo((encoded if on_one_line else msgspec.json.format(encoded, indent=2)).decode())

@@ -13,6 +13,7 @@ from oncsync.cli.wording import count, printable, size
 
 if TYPE_CHECKING:
     from oncsync.caretaking import FileOrigin, Origin
+    from oncsync.listed import ListedFile
 
 Row = tuple[str, str]
 _CODES = ("locationCode", "deviceCategoryCode", "propertyCode", "deviceCode")
@@ -41,7 +42,8 @@ def show(
     if as_json:
         print_json(origin)
         return 0
-    rows = [*_file_rows(origin.file), *_chunk_rows(origin)] if origin.file else _chunk_rows(origin)
+    is_archived = origin.archived is not None
+    rows = [*_file_rows(origin.file, is_archived), *_chunk_rows(origin)] if origin.file else _chunk_rows(origin)
     width = max(len(heading) for heading, _ in rows)
     click.echo("\n".join(f"{heading:<{width}}  {printable(text)}".rstrip() for heading, text in rows))
     if origin.file is None:
@@ -61,20 +63,25 @@ def _pairs(members: Mapping[str, object]) -> str:
     return " ".join(f"{key}={value}" for key, value in sorted(members.items()))
 
 
-def _file_rows(file: FileOrigin) -> list[Row]:
+def _file_rows(file: FileOrigin, is_archived: bool) -> list[Row]:
     unchecked = "" if file.is_length_known else ", the service told no length"
     there = "" if file.presence == "here" else f" ({file.presence})"
     return _filled(
         [
             ("file", f"{file.path}{there}"),
             ("name at ONC", file.name if file.name != file.path.rpartition("/")[2] else ""),
-            ("what", "metadata" if file.is_metadata else f"data, file {file.index} of its run"),
-            ("run", str(file.run_id)),
+            ("what", "archive file" if is_archived else _what(file)),
+            ("version here", str(file.run_id) if is_archived and file.run_id > 1 else ""),
+            ("run", "" if is_archived else str(file.run_id)),
             ("size", f"{size(file.bytes)} ({file.bytes:,} bytes{unchecked})"),
             ("SHA-256", file.sha256),
             ("fetched", _moment(file.fetched_at)),
         ]
     )
+
+
+def _what(file: FileOrigin) -> str:
+    return "metadata" if file.is_metadata else f"data, file {file.index} of its run"
 
 
 def _chunk_rows(origin: Origin) -> list[Row]:
@@ -87,10 +94,21 @@ def _chunk_rows(origin: Origin) -> list[Row]:
             ("fetched to", _moment(origin.fetched_to) if origin.fetched_to != origin.end else ""),
             ("chunk", origin.chunk),
             ("outcome", f"{ended} ({_moment(origin.ended_at)})" if origin.ended_at else ended),
-            *_order_rows(origin),
+            *(_order_rows(origin) if origin.archived is None else _archive_rows(origin.archived)),
+            ("may be stale", _stale_text(origin)),
             *(("note", note) for note in origin.notes),
         ]
     )
+
+
+def _stale_text(origin: Origin) -> str:
+    from oncsync.caretaking.marking import describe_stale
+
+    stale = origin.stale
+    if stale is None:
+        return ""
+    more = f" and {stale.count - len(stale.names):,} more" if stale.count > len(stale.names) else ""
+    return f"{describe_stale(stale)}: {', '.join(stale.names)}{more} (looked at {_moment(stale.at)})"
 
 
 def _request_rows(origin: Origin) -> list[Row]:
@@ -106,9 +124,22 @@ def _request_rows(origin: Origin) -> list[Row]:
     return [
         ("place", f"{' '.join(codes)}{f' ({place})' if place else ''}"),
         ("device", about.get("deviceCode", "")),
-        ("product", f"{request.data_product_code} {request.extension}{name}"),
+        ("product", f"{request.data_product_code} {request.extension}{name}".strip()),
         ("cite as", request.citation or ""),
         ("DOI", request.doi or ""),
+    ]
+
+
+def _archive_rows(listed: ListedFile) -> list[Row]:
+    sizes = [
+        f"{listed.delivered_size:,} bytes delivered" if listed.delivered_size is not None else "",
+        f"{listed.stored_size:,} bytes stored" if listed.stored_size is not None else "",
+    ]
+    return [
+        ("product", listed.data_product_code or ""),
+        ("archived", _moment(listed.archived)),
+        ("changed at ONC", _moment(listed.modified)),
+        ("size as listed", ", ".join(filter(None, sizes))),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,27 @@ def make_display(*, quiet: bool, verbose: bool) -> Iterator[Watcher]:
         yield display
     finally:
         display.close()
+
+
+@contextmanager
+def hashing_progress(quiet: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
+    """Gives what hears how far the hashing is: a bar when stderr is a terminal, nothing otherwise."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield (lambda files, total: None), (lambda number: None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("hashing", total=None)
+        guard = threading.Lock()
+
+        def on_bytes(number: int) -> None:
+            with guard:
+                bars.advance(task, number)
+
+        yield (lambda files, total: bars.update(task, description=f"hashing {files:,} files", total=total)), on_bytes
 
 
 class _Repeats:
@@ -130,7 +152,7 @@ class LiveDisplay:
         )
         self._orders = self._bars.add_task("orders", total=None, text="", visible=False)
         self._files = self._bars.add_task("files", total=None, text="", visible=False)
-        self._bars.start()
+        self._is_moving = False
 
     def notice(self, notice: Notice) -> None:
         """Prints warnings and errors above the bars."""
@@ -140,7 +162,10 @@ class LiveDisplay:
             self._bars.console.print(notice.text, markup=False, highlight=False)
 
     def progress(self, counts: Counts) -> None:
-        """Moves the bars."""
+        """Moves the bars; they begin with the first work, so that questions before it have the terminal."""
+        if not self._is_moving:
+            self._bars.start()
+            self._is_moving = True
         orders = f"{counts.ended}/{counts.total} chunks, {counts.alive} alive at ONC, {counts.waiting} to order"
         arriving = f"{counts.transfers} arriving, {counts.queued_files} queued"
         files = f"{count(counts.files, 'file')}, {size(counts.bytes)}, {arriving}"

@@ -19,6 +19,7 @@ KEPT_BECAUSE = {
     "vanished": "only ONC's answer let go of it; `--include-vanished` removes it",
     "changed": "changed here: from now on it is yours",
     "missing": "not in the folder: it is forgotten",
+    "dropped": "let go on purpose: it is forgotten",
 }
 
 
@@ -85,9 +86,8 @@ def _print_plan(shown: list[PruneFile]) -> None:
         if one.fate == "remove":
             click.echo(f"remove  {printable(one.path)}  ({size(one.bytes)})")
         else:
-            click.echo(
-                f"{'forget' if one.fate == 'missing' else 'keep':<6}  {printable(one.path)}  ({KEPT_BECAUSE[one.fate]})"
-            )
+            verb = "forget" if one.fate in ("missing", "dropped") else "keep"
+            click.echo(f"{verb:<6}  {printable(one.path)}  ({KEPT_BECAUSE[one.fate]})")
     going = [one for one in shown if one.fate == "remove"]
     kept = f", {count(len(shown) - len(going), 'file')} not" if len(going) < len(shown) else ""
     click.echo(f"{count(len(going), 'file')} to remove, {size(sum(one.bytes for one in going))}{kept}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @option("--refresh", multiple=True, metavar="NAME", help="Ask about this entry only; may be given several times.")
 @option("--pin", multiple=True, metavar="NAME", help="Freeze an entry that moves with the clock into the lock.")
 @option("--upgrade", is_flag=True, help="Take the options of `pinOptions` anew.")
+@option("--full", is_flag=True, help="List all archive files, not those alone that came since the last time.")
 @option("--estimate", is_flag=True, help="Ask ONC for the sizes that are not known from earlier downloads.")
 @option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
 @option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
@@ -41,6 +42,7 @@ def resolve(
     refresh: tuple[str, ...],
     pin: tuple[str, ...],
     upgrade: bool,
+    full: bool,
     estimate: bool,
     allow_many: bool,
     as_json: bool,
@@ -55,7 +57,7 @@ def resolve(
     """
     if (offline or strict) and not check:
         raise click.UsageError("`--offline` and `--strict` belong to `--check`")
-    if offline and (strict or refresh or pin or upgrade or estimate):
+    if offline and (strict or refresh or pin or upgrade or full or estimate):
         raise click.UsageError("`--offline` compares digests alone; it goes with `--check` and nothing else")
     project = make_project(manifest, folder, token_file, variables)
     if offline:
@@ -65,7 +67,12 @@ def resolve(
         say(f"warning: {warning}")
     with notices_of(project), project.connected():
         result = project.resolve(
-            write=not (dry_run or check), refresh=refresh, pin=pin, upgrade=upgrade, allow_many=allow_many
+            write=not (dry_run or check),
+            refresh=refresh,
+            pin=pin,
+            upgrade=upgrade,
+            allow_many=allow_many,
+            full=full,
         )
         outlook = None if check else _look_ahead(project, result, estimate)
     exit_code = 1 if check and not result.failures and result.differs(strict=strict) else result.exit_code

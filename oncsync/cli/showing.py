@@ -87,14 +87,26 @@ def terminal_lines(columns: Sequence[Column], rows: Sequence[Any], width: int, *
 
     A table whose codes alone are wider becomes a list of rows, a line for each value. Says the same without bold type.
     """
-    cells = {column.heading: [_terminal_text(column, row) for row in rows] for column in columns if column.on_terminal}
-    filled = [column for column in columns if column.on_terminal and (column.rank == 0 or any(cells[column.heading]))]
+    cells, filled = _cells(columns, rows)
     shown = _fitting(filled, cells, width)
     if shown is None:
         return _cards(filled, cells, len(rows))
     lines = _render(shown, cells, width, is_bold)
     hidden = [column.heading for column in filled if column not in shown]
     return [*lines, "", f"Not shown for lack of room: {', '.join(hidden)}"] if hidden else lines
+
+
+def fits(columns: Sequence[Column], rows: Sequence[Any], width: int) -> bool:
+    """Whether `terminal_lines` gives a table: the columns that are always shown fit `width` columns."""
+    cells, filled = _cells(columns, rows)
+    return _fitting(filled, cells, width) is not None
+
+
+def _cells(columns: Sequence[Column], rows: Sequence[Any]) -> tuple[dict[str, list[str]], list[Column]]:
+    """Gives the texts on a terminal by heading, and the columns that have some to show."""
+    cells = {column.heading: [_terminal_text(column, row) for row in rows] for column in columns if column.on_terminal}
+    filled = [column for column in columns if column.on_terminal and (column.rank == 0 or any(cells[column.heading]))]
+    return cells, filled
 
 
 def _need(column: Column, cells: dict[str, list[str]], comfort: int = LEAST_WIDE) -> int:

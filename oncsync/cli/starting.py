@@ -56,10 +56,11 @@ def _ignore_folder(directory: Path, folder: Path) -> str | None:
 
 
 def _keep_line_ends(manifest: Path) -> str | None:
-    """Adds the lock to `.gitattributes`: text that is compared and merged, with the line ends it was written with."""
+    """Adds the lock and its shards to `.gitattributes`: text that is merged, with the line ends it was written with."""
     from oncsync.manifest import lock_path
 
-    return _add_line(manifest.parent / ".gitattributes", f"/{lock_path(manifest).name} text eol=lf")
+    name = lock_path(manifest).name
+    return _add_line(manifest.parent / ".gitattributes", f"/{name} text eol=lf", f"/{name}.d/** text eol=lf")
 
 
 def _add_line(path: Path, line: str, *others: str) -> str | None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +10,7 @@ import click
 
 from oncsync.cli.ending import notices_of, say
 from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.progress import hashing_progress
 from oncsync.cli.wording import count, describe_plan, printable, size
 
 if TYPE_CHECKING:
@@ -56,7 +53,7 @@ def verify(
 
     chosen = _read_sample(sample, seed, part)
     project = make_project(manifest, folder, token_file, variables)
-    with _progress(quiet) as (on_start, on_bytes):
+    with hashing_progress(quiet) as (on_start, on_bytes):
         found = caretaking.verify(project, sample=chosen, on_start=on_start, on_bytes=on_bytes)
     if not as_json:
         _print_findings(found, quiet)
@@ -88,27 +85,6 @@ def _read_share(flag: str, text: str) -> tuple[int, int]:
     return int(number), int(whole)
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
-    """Gives what hears how far the hashing is: a bar when stderr is a terminal, nothing otherwise."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield (lambda files, total: None), (lambda number: None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("hashing", total=None)
-        guard = threading.Lock()
-
-        def on_bytes(number: int) -> None:
-            with guard:
-                bars.advance(task, number)
-
-        yield (lambda files, total: bars.update(task, description=f"hashing {files:,} files", total=total)), on_bytes
-
-
 def _print_findings(found: VerifyResult, quiet: bool) -> None:
     for one in found.findings:
         click.echo(f"{one.kind:<10}  {printable(one.path)}  ({one.reason})")
@@ -120,6 +96,7 @@ def _print_findings(found: VerifyResult, quiet: bool) -> None:
     parts = [f"{kinds.count(kind):,} {kind}" for kind in ("changed", "missing", "unreadable") if kind in kinds]
     wrong = ", ".join(parts) if parts else "nothing changed or missing"
     extra = f"; {count(len(found.extra), 'file')} of others" if found.extra else ""
+    extra += f"; {count(found.dropped, 'file')} let go on purpose" if found.dropped else ""
     click.echo(f"{count(found.files, 'file')}, {size(found.bytes)}{_sampled(found)}: {wrong}{extra}")
 
 
@@ -169,6 +146,7 @@ def _print_as_json(found: VerifyResult, repaired: RepairResult | None, code: int
         "sample": sample and {"part": sample.part, "of": sample.of, "seed": sample.seed},
         "findings": found.findings,
         "extra": found.extra,
+        "dropped": found.dropped,
         "repair": None,
     }
     if repaired is not None:

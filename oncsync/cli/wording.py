@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oncsync.sizes import size_text
+
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
-    from oncsync.lockfile import EntryChange
+    from oncsync.lockfile import EntryChange, FilesChange
     from oncsync.report import Amount, Outlook, RequestStatus, Status
     from oncsync.results import ResolveResult, SyncResult
 
@@ -25,12 +28,12 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 def size(number: int) -> str:
     """Gives bytes in units of 1000, as the service does."""
-    amount = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
+    return size_text(number)
+
+
+def moment(instant: datetime) -> str:
+    """Gives an instant to the minute."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
 def shorten(text: str, most: int) -> str:
@@ -80,18 +83,30 @@ def describe_resolution(result: ResolveResult, lock_name: str, outlook: Outlook 
         same = len(change.entries) - len(shown)
         lines.append(f"  {SIGNS['same']} {count(same, 'entry', 'entries')} unchanged")
     written = f"`{lock_name}` written" if result.is_written else f"`{lock_name}` is unchanged"
-    return [*lines, f"{written}: {count(change.chunk_ids, 'chunk')}, one order each"]
+    files = len({chunk.id for _, request, chunk in result.lock.chunks() if request.is_archive})
+    orders = change.chunk_ids - files
+    each = ", one order each" if orders > 1 else ""
+    held = [f"{count(orders, 'chunk')}{each}"] if orders or not files else []
+    return [*lines, f"{written}: {', '.join([*held, *([count(files, 'archive file')] if files else [])])}"]
 
 
 def change_line(entry: EntryChange, amount: Amount | None = None) -> str:
     """Gives one entry's line of a summary, with the requests that came and went below it."""
     from oncsync.cli.outlooks import describe_amount
 
+    files = entry.files
     if entry.change == "removed":
-        head = f"  - {entry.name}: removed ({count(entry.chunks_removed, 'chunk')})"
+        what = count(entry.chunks_removed, "chunk") if files is None else count(files.removed, "archive file")
+        head = f"  - {entry.name}: removed ({what})"
     else:
-        held = f"{count(entry.requests, 'request')}, {count(entry.chunks, 'chunk')}"
+        held = (
+            f"{count(entry.requests, 'request')}, {count(entry.chunks, 'chunk')}"
+            if files is None
+            else f"{count(files.files, 'archive file')}, {size(files.bytes)}"
+        )
         difference = f" (+{entry.chunks_added} -{entry.chunks_removed})" if entry.change == "changed" else ""
+        if files is not None and difference:
+            difference = f" ({_files_difference(files)})"
         ahead = f"; {describe_amount(amount)}" if amount is not None else ""
         head = f"  {SIGNS[entry.change]} {entry.name}: {held}{difference}{ahead}"
     if entry.change != "changed":
@@ -99,6 +114,8 @@ def change_line(entry: EntryChange, amount: Amount | None = None) -> str:
     lines = [f"      + {text}" for text in entry.requests_added] + [
         f"      - {text}" for text in entry.requests_removed
     ]
+    if files is not None and files.unlisted:
+        lines.append(f"      ~ {count(files.unlisted, 'file')} no longer listed by ONC")
     if entry.settings_changed:
         lines.append(f"      ~ {', '.join(f'`{key}`' for key in entry.settings_changed)}")
     if entry.is_reworded and not (lines or entry.chunks_added or entry.chunks_removed):
@@ -107,6 +124,15 @@ def change_line(entry: EntryChange, amount: Amount | None = None) -> str:
         lines.append(f"      ~ {count(entry.reviewed_changed, 'request')} described differently by ONC")
     hidden = len(lines) - MOST_LINES
     return "\n".join([head, *lines[:MOST_LINES], *([f"      and {hidden} more"] if hidden > 0 else [])])
+
+
+def _files_difference(files: FilesChange) -> str:
+    """Gives how many archive files came, went and are told otherwise, and how large those are."""
+    parts = [f"+{files.added:,} -{files.removed:,} ~{files.changed:,}"]
+    for number, words in ((files.added_bytes, "new"), (files.removed_bytes, "gone"), (files.changed_bytes, "changed")):
+        if number:
+            parts.append(f"{size(number)} {words}")
+    return ", ".join(parts)
 
 
 def describe_plan(plan: Plan) -> list[str]:
@@ -118,7 +144,7 @@ def describe_plan(plan: Plan) -> list[str]:
         if planned.step in ("order", "attach", "fetch", "failed"):
             key = (planned.step, planned.wanted.entry.name, describe_request(planned.wanted.request), planned.reason)
             groups[key] = groups.get(key, 0) + 1
-    verbs = {"order": "order", "attach": "take up", "fetch": "fetch again", "failed": "leave"}
+    verbs = {"order": "order", "attach": "take up", "fetch": "fetch", "failed": "leave"}
     rows = [
         (f"  {verbs[step]}", str(number), name, request, reason)
         for (step, name, request, reason), number in groups.items()
@@ -146,6 +172,7 @@ def describe_result(result: SyncResult, folder: Path) -> str:
         (counts.empty, "without data"),
         (counts.failed, "failed"),
         (result.moved, "files moved to where the manifest wants them"),
+        (result.removed, "old files removed (`keep`)"),
     ):
         if number:
             parts.append(f"{number:,} {words}")
@@ -160,6 +187,10 @@ def describe_status(status: Status) -> list[str]:
         lines += [line for request in entry.requests for line in _request_lines(request)]
         if not entry.requests:
             lines.append("  nothing to ask for: see `oncsync resolve`")
+    if status.newest is not None:
+        lines.append(f"The newest data here reach to {moment(status.newest)}")
+    if stale := describe_stale_status(status):
+        lines.append(stale)
     if status.unwanted_files:
         lines.append(f"{count(status.unwanted_files, 'file')} here that the lock does not ask for any more")
     ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed, {status.pending:,} pending"
@@ -167,16 +198,40 @@ def describe_status(status: Status) -> list[str]:
         f"{status.restricted:,} may lack restricted data" if status.restricted else "",
         f"{status.open:,} open" if status.open else "",
         f"{status.waiting:,} in the future" if status.waiting else "",
+        f"{status.unlisted:,} no longer listed by ONC" if status.unlisted else "",
+        f"{status.dropped:,} of the done let go on purpose" if status.dropped else "",
     ]
     held = f"{count(status.files, 'file')}, {size(status.bytes)}"
     return [*lines, f"{count(status.chunks, 'chunk')}: {', '.join([ended, *filter(None, others)])}; {held}"]
 
 
+def describe_stale_status(status: Status) -> str:
+    """Gives what may be stale by the last look at the archive (R149); nothing when nothing is known to be."""
+    parts = [f"{count(status.stale_files, 'file')} may be stale"] if status.stale_files else []
+    if status.stale_spans:
+        parts.append(f"{count(status.stale_spans, 'chunk')} without data may have some now")
+    looked = f", looked at {moment(status.looked_at)}" if status.looked_at else ""
+    return f"{', '.join(parts)} (`oncsync outdated`{looked})" if parts else ""
+
+
+def describe_wrong(status: Status) -> list[str]:
+    """Gives the requests of which chunks failed or may lack data, with the reasons; nothing when all is well."""
+    lines = []
+    for entry in status.entries:
+        wrong = [
+            _request_lines(request)
+            for request in entry.requests
+            if request.failed or request.restricted or request.stale
+        ]
+        lines += [line for block in ([entry.name], *wrong) for line in block] if wrong else []
+    return lines
+
+
 def _request_lines(request: RequestStatus) -> list[str]:
     from oncsync.state import restrictions_in
 
-    span = f"{request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
-    lines = [f"  {request.request} {span}", f"    {_how_far(request)}"]
+    span = f" {request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
+    lines = [f"  {request.request}{'' if request.is_archive else span}", f"    {_how_far(request)}"]
     for failure in request.failures:
         again = " (`oncsync sync --retry-failed` tries again)" if failure.outcome in PERMANENT_OUTCOMES else ""
         lines.append(f"    {failure.outcome} from {failure.first:%Y-%m-%d}: {failure.reason}{again}")
@@ -188,22 +243,25 @@ def _how_far(request: RequestStatus) -> str:
         return "switched off"
     if request.same_as:
         return "brought by another request"
-    done = (
-        count(request.chunks, "chunk")
-        if request.done == request.chunks
-        else f"{request.done:,} of {count(request.chunks, 'chunk')}"
-    )
+    noun = "file" if request.is_archive else "chunk"
+    whole = count(request.chunks, noun)
+    done = whole if request.done == request.chunks else f"{request.done:,} of {whole}"
     parts = [f"{done} done" + (f" ({request.covered:,} in files of another split)" if request.covered else "")]
     for number, words in (
         (request.restricted, "may lack restricted data"),
+        (request.stale, "may be stale"),
         (request.empty, "without data"),
         (request.failed, "failed"),
         (request.pending, "pending"),
         (request.open, "open: newer data may come"),
         (request.waiting, "in the future"),
+        (request.unlisted, "no longer listed by ONC"),
+        (request.dropped, "of them let go on purpose"),
     ):
         if number:
             parts.append(f"{number:,} {words}")
     if request.files:
-        parts.append(f"{count(request.files, 'file')}, {size(request.bytes)}")
+        parts.append(
+            size(request.bytes) if request.is_archive else f"{count(request.files, 'file')}, {size(request.bytes)}"
+        )
     return ", ".join(parts)

@@ -13,6 +13,7 @@ from oncsync.doctor.findings import Fact, Finding, Verdict, of_error, skipped
 from oncsync.doctor.machine import Machine
 from oncsync.engine.folder import OWN_FOLDER
 from oncsync.errors import FolderError
+from oncsync.sizes import size_text
 
 LOW_SPACE = 1_000_000_000
 NO_SPACE = 10_000_000
@@ -40,7 +41,7 @@ def _check_space(place: Path, machine: Machine) -> Finding:
     except OSError as error:
         return of_error("space", folder_error(place, error, verb="read"))
     facts: dict[str, Fact] = {"free": free, "place": str(place)}
-    what = f"{_size(free)} free"
+    what = f"{size_text(free)} free"
     if free >= LOW_SPACE:
         return Finding(name="space", verdict="ok", what=what, facts=facts)
     verdict: Verdict = "problem" if free < NO_SPACE else "warning"
@@ -155,12 +156,3 @@ def file_system(mounts: str, place: Path) -> str | None:
         if parts[: len(point)] == point and (best is None or len(point) >= best[0]):
             best = (len(point), fields[2])
     return best[1] if best else None
-
-
-def _size(number: int) -> str:
-    amount = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import msgspec
 
 from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER
-from oncsync.naming import fold
+from oncsync.naming import LATEST_FOLDER, fold
 from oncsync.state import FileRecord, State
 
 BLOCK_BYTES = 256 * 1024
@@ -158,7 +158,10 @@ def _digest(place: Path, on_bytes: Callable[[int], None], stop: threading.Event 
 
 
 def extra_files(folder: Path, state: State, left_out: Iterable[Path] = ()) -> list[str]:
-    """Gives the files in the folder that the state does not know, sorted; links to folders are not followed."""
+    """Gives the files in the folder that the state does not know, sorted; links to folders are not followed.
+
+    What lies in oncsync's own places (`.oncsync/` and `latest/`) does not count.
+    """
     files = (file for one in state.chunks.values() for file in (*one.files, *one.arriving, *one.superseded))
     known = {fold(file.path) for file in files}
     passed_over = {path.resolve() for path in left_out}
@@ -176,7 +179,7 @@ def _walk(folder: Path, below: str) -> Iterator[str]:
     for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.is_dir(follow_symlinks=False):
-            if path != OWN_FOLDER:
+            if path not in (OWN_FOLDER, LATEST_FOLDER):
                 yield from _walk(folder, path)
         elif not entry.is_dir():
             yield path

@@ -83,6 +83,8 @@ def needed_spans(lock: Lock, steps: Mapping[str, str]) -> dict[str, list[Span]]:
     spans: dict[str, list[Span]] = defaultdict(list)
     for entry in lock.entries:
         for request in entry.requests:
+            if request.is_archive:  # a file is cut in one way only
+                continue
             if not request.download:
                 spans[request.product_digest].append(Span(request.begin, request.end or LAST_INSTANT))
             for chunk in request.chunks:

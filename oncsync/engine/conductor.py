@@ -7,12 +7,15 @@ not depend on how threads interleave.
 
 from __future__ import annotations
 
+from oncsync.atomic import folder_error
+from oncsync.engine.archiving import ArchiveDesk
 from oncsync.engine.filing import FileDesk
 from oncsync.engine.orders import OrderDesk
 from oncsync.engine.plan import Plan, PlannedChunk, Terms, entry_terms
 from oncsync.engine.run import Run
 from oncsync.engine.work import Work
-from oncsync.errors import StoppedError
+from oncsync.errors import FolderError, StoppedError
+from oncsync.sizes import size_text
 from oncsync.state import State
 from oncsync.timespan import format_instant
 
@@ -23,7 +26,7 @@ LONGEST_WINDOW_WAIT = 60.0
 
 
 def plan_work(plan: Plan, state: State, terms: Terms) -> list[Work]:
-    """Gives the chunks of a plan that need something, ready for a run; options start from the last correction."""
+    """Gives the chunks of a plan that need an order, ready for a run; options start from the last correction."""
 
     def begin(planned: PlannedChunk) -> Work:
         chunk = state.chunks.get(planned.id)
@@ -31,7 +34,12 @@ def plan_work(plan: Plan, state: State, terms: Terms) -> list[Work]:
         options = dict(planned.wanted.request.options) if corrected is None else dict(corrected)
         return Work(planned, entry_terms(planned.wanted.entry, terms), options, was_corrected=corrected is not None)
 
-    return [begin(planned) for planned in plan.work]
+    return [begin(planned) for planned in plan.work if not planned.wanted.request.is_archive]
+
+
+def plan_transfers(plan: Plan) -> list[PlannedChunk]:
+    """Gives the archive files of a plan that are to be fetched; no order stands behind them."""
+    return [planned for planned in plan.work if planned.wanted.request.is_archive]
 
 
 class Conductor:
@@ -40,12 +48,13 @@ class Conductor:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._files = FileDesk(run)
+        self._archive = ArchiveDesk(run)
         self._orders = OrderDesk(run, self._files)
         self._began = run.tools.monotonic()
         self._is_waiting_for_window = False
         self._is_waiting_for_pause = False
 
-    def work(self) -> StoppedError | None:
+    def work(self) -> StoppedError | FolderError | None:
         """Works until nothing is left, or until nothing new may begin: then gives the reason.
 
         Raises the error that ends the run at once. Orders stay alive at the service whatever ends the run, and are
@@ -61,9 +70,8 @@ class Conductor:
                 if run.fatal is not None or (self._is_over() and not self._looks_at_orphans()):
                     break
                 if run.loop.is_idle:
-                    raise RuntimeError(
-                        f"Nothing moves, with {len(run.waiting)} chunks and {len(run.queue)} files waiting"
-                    )
+                    files = len(run.queue) + run.archive_left
+                    raise RuntimeError(f"Nothing moves, with {len(run.waiting)} chunks and {files} files waiting")
                 run.loop.turn(self._time_left())
         finally:
             run.stop.set()
@@ -75,19 +83,19 @@ class Conductor:
             raise run.fatal
         return self._stopped()
 
-    def _stopped(self) -> StoppedError | None:
+    def _stopped(self) -> StoppedError | FolderError | None:
         """Gives why work is left; None when what was under way was the last of it."""
         closing, counts = self._run.closing, self._run.counts
         left = counts.total - counts.ended
         if closing is None or not left:
             return None
-        return StoppedError(f"{closing.message}; {left} of {counts.total} chunks are left", hint=closing.hint)
+        return type(closing)(f"{closing.message}; {left} of {counts.total} chunks are left", hint=closing.hint)
 
     def _is_over(self) -> bool:
         run = self._run
         if run.closing is not None:
             return not (run.loop.active("run") or run.loop.active("download"))
-        return run.loop.is_idle and not run.queue and not run.waiting
+        return run.loop.is_idle and not run.has_more
 
     def _looks_at_orphans(self) -> bool:
         return self._run.closing is None and self._orders.orphans.look_at_the_end()
@@ -109,21 +117,50 @@ class Conductor:
 
     def _start_what_may_start(self) -> None:
         run = self._run
-        if not self._is_window_open() or self._is_service_pausing():
+        if not self._is_window_open() or self._is_service_pausing() or not self._is_room():
             return
         holds_back = run.holds_back
-        self._files.start_transfers(only_again=holds_back)
+        self._start_transfers(only_again=holds_back)
         while run.waiting and not self._is_backed_up() and not holds_back:
             work = run.waiting.popleft()
             if not self._orders.start(work):
                 run.waiting.appendleft(work)
                 break
-        self._files.start_transfers(only_again=holds_back)
+        self._start_transfers(only_again=holds_back)
+
+    def _start_transfers(self, *, only_again: bool) -> None:
+        """Begins transfers, product files and archive files in turn, so that neither waits for all of the others."""
+        if only_again:
+            self._files.start_transfers(only_again=True)
+            self._archive.start_transfers(only_again=True)
+            return
+        while self._files.start_transfers(most=1) + self._archive.start_transfers(most=1):
+            pass
 
     def _is_backed_up(self) -> bool:
         """Whether so many files wait that order workers wait too (R96)."""
         size = self._run.limits.download_queue_size
         return size is not None and len(self._run.queue) >= size
+
+    def _is_room(self) -> bool:
+        """Whether the disk has the room that `minFree` keeps; otherwise nothing new begins in this run (exit 8)."""
+        run = self._run
+        kept = run.limits.min_free
+        if kept is None or not run.has_more:
+            return True
+        folder = run.shelves.folder
+        try:
+            free = run.tools.free_space(folder)
+        except OSError as error:
+            run.end(folder_error(folder, error, verb="read"))
+            return False
+        if free >= kept:
+            return True
+        message = f"Only {size_text(free)} are free on the disk of `{folder}`, `minFree` keeps {size_text(kept)}"
+        run.closing = run.closing or FolderError(
+            message, hint="free some space or lower `minFree`, then run the same command again: nothing is lost"
+        )
+        return False
 
     def _is_window_open(self) -> bool:
         """Whether new work may start; otherwise looks again when it may, or ends the run (R97-R101)."""
@@ -131,7 +168,7 @@ class Conductor:
         window, moment = run.limits.window, run.tools.now()
         if window.is_open(moment, run.limits.zone):
             return True
-        if self._is_waiting_for_window or not (run.waiting or run.queue):
+        if self._is_waiting_for_window or not run.has_more:
             return False
         opens = window.opens_at(moment, run.limits.zone)
         if not run.limits.wait_for_window:
@@ -150,7 +187,7 @@ class Conductor:
         """Whether the service asked to be left alone: no thread is spent on waiting for that (open question 44)."""
         run = self._run
         left = run.session.pause_left
-        if left > 0 and not self._is_waiting_for_pause and (run.waiting or run.queue):
+        if left > 0 and not self._is_waiting_for_pause and run.has_more:
             self._is_waiting_for_pause = True
             run.loop.later(left, self._look_at_pause_again)
         return left > 0

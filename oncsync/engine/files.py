@@ -40,8 +40,8 @@ class _Move(NamedTuple):
     path: str
 
 
-_PARTIAL_NAME = re.compile(r"[0-9a-f]{20}-\d+-(?:\d+|meta)\.[0-9a-f]{8}\.part|probe-\d+")
-"""What transfers and the probe call their files; anything else in `partial/` is not ours."""
+_PARTIAL_NAME = re.compile(r"[0-9a-f]{20,64}-\d+-(?:\d+|meta)\.[0-9a-f]{8}\.part|latest-[0-9a-f]{16}\.part|probe-\d+")
+"""What transfers, `latest/` and the probe call their files; anything else in `partial/` is not ours."""
 
 
 class Shelves:
@@ -145,6 +145,19 @@ class Shelves:
         """Whether the bytes of a file lie where they should, in its place or still in `partial/`."""
         return any(file_size(path) == file.bytes for path in (self.folder / file.path, self.partial / file.partial))
 
+    def has_arrived(self, chunk: str, file: FileRecord) -> bool:
+        """Whether the bytes of a file that is to be a chunk's next are here, and not those of the one that it has."""
+        is_in_place = not self._store.state.chunks[chunk].files and file_size(self.folder / file.path) == file.bytes
+        return is_in_place or file_size(self.partial / file.partial) == file.bytes
+
+    def give_up(self, chunk: str, file: FileRecord) -> None:
+        """Drops a file that was to replace a held one and does not: what is held keeps its place."""
+        remove_quietly(self.partial / file.partial)
+        if self._owners.get(fold(file.path)) == (chunk, file.key):
+            del self._owners[fold(file.path)]
+        for held in self._store.state.chunks[chunk].files:
+            self._owners.setdefault(fold(held.path), (chunk, held.key))
+
     # --- A chunk is done ---------------------------------------------------------------------------------------
 
     def replace_held(self, chunk: str, old: Iterable[FileRecord] = ()) -> None:
@@ -176,14 +189,18 @@ class Shelves:
             remove_empty_folders(place.parent, self.folder)
 
     def recover(self) -> None:
-        """Ends the renames that a kill interrupted, and removes leftovers of transfers that never became whole."""
-        expected: set[str] = set()
+        """Ends the renames that a kill interrupted, and removes leftovers."""
         for chunk, state in list(self._store.state.chunks.items()):
-            expected.update(file.partial for file in (*state.files, *state.arriving))
             if state.superseded:
                 self.replace_held(chunk)
             for file in state.files or state.arriving:
                 self.put(chunk, file)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Removes from `partial/` what never became whole, and whole files of orders that were lost on the way."""
+        chunks = self._store.state.chunks.values()
+        expected = {file.partial for state in chunks for file in (*state.files, *state.arriving)}
         for leftover in self._partials():
             if leftover.name not in expected and _PARTIAL_NAME.fullmatch(leftover.name):
                 remove_quietly(leftover)
@@ -214,6 +231,10 @@ class Shelves:
                     warn(f"`{move.path}` is taken by a file that is not ours; `{move.file.path}` stays where it is")
                 break
         return moved
+
+    def planned_moves(self, chunks: Iterable[WantedChunk]) -> list[tuple[str, str]]:
+        """Gives which files `settle` would move, from where to where, sorted; changes nothing."""
+        return sorted((move.file.path, move.path) for move in self._plan_moves(chunks).values())
 
     def _plan_moves(self, chunks: Iterable[WantedChunk]) -> dict[Owner, _Move]:
         known = self._store.state.chunks

@@ -6,6 +6,7 @@ Sources: onc-api.md 3.3, open questions 7, 8, 13 to 15 and 17 to 20, R95, R96.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from oncsync.api import Expired, FailedRun, NotReady, OrderStatus, order_phase, order_status
 from oncsync.engine.disk import remove_quietly
@@ -126,18 +127,24 @@ class FileDesk:
         files = (*chunk.files, *chunk.arriving)
         return {file.key for file in files if file.run_id in work.counts and self._run.shelves.is_whole(file)}
 
-    def start_transfers(self, *, only_again: bool = False) -> None:
-        """Begins as many queued transfers as the download pool has threads free, or those alone that failed before."""
+    def start_transfers(self, *, only_again: bool = False, most: int | None = None) -> int:
+        """Begins as many queued transfers as the download pool has threads free, or those alone that failed before.
+
+        At most `most`; gives how many it began.
+        """
         run = self._run
         held_back = []
-        while run.queue and run.loop.is_free("download"):
+        begun = 0
+        while run.queue and begun != most and run.loop.is_free("download"):
             work, job = run.queue.popleft()
             if only_again and work.jobs.get(job) == 0:
                 held_back.append((work, job))
             elif job in work.jobs:
                 work.jobs[job] += 1
+                begun += 1
                 self._transfer(work, job)
         run.queue.extendleft(reversed(held_back))
+        return begun
 
     def _transfer(self, work: Work, job: Job) -> None:
         self._run.call(
@@ -171,14 +178,14 @@ class FileDesk:
         return self._run.tools.monotonic() - since
 
     def _done_with(self, work: Work, job: Job, reaction: Keep | Settle) -> None:
-        del work.jobs[job]
         if isinstance(reaction, Keep):
             self._run.succeeded(work)
             self._keep(work, job, reaction.fetched)
-            if reaction.follow is not None and reaction.follow not in work.jobs:
-                self._follow(work, job, reaction.follow)
         elif reaction.note:
             self._run.note(work, [reaction.note])
+        del work.jobs[job]  # last: what interrupts the lines above leaves a chunk that cannot end without this file
+        if isinstance(reaction, Keep) and reaction.follow is not None and reaction.follow not in work.jobs:
+            self._follow(work, job, reaction.follow)
         if not work.jobs:
             self._all_settled(work)
 
@@ -280,7 +287,22 @@ class FileDesk:
         if failure.run_failed:
             run.run_failed(work, failure.reason)
             return
+        if failure.is_missing and self._is_too_old(work):
+            run.order_anew(work, failure.reason, is_loss=True)
+            return
         error = failure.error.error if failure.error else None
         if error is not None and run.is_service_down(work, error, run.pace.attempts):
             return
         run.finish(work, "failed-permanent" if failure.is_permanent else "failed-retryable", failure.reason, error)
+
+    def _is_too_old(self, work: Work) -> bool:
+        """Whether an order of an earlier run has had the time that an order may take (`maxOrderHours`).
+
+        Its files are given up then. This run's own order is left to the next one, which looks at it once more.
+        """
+        order = self._run.store.state.chunks[work.id].order
+        return (
+            order is not None
+            and work.age_before > timedelta()
+            and self._run.tools.now() - order.at > self._run.order_life(work)
+        )

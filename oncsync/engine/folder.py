@@ -180,10 +180,17 @@ class FolderLock:
         holder = self._read_holder()
         if holder is None or self._now() - holder.heartbeat > STALE_AFTER:
             return None
+        if holder.heartbeat - self._now() > STALE_AFTER and not self._beats_on(holder):
+            return None
         if holder.host == socket.gethostname():
             is_other = holder.process != os.getpid() and is_process_alive(holder.process)
             return holder if is_other else None
         return holder
+
+    def _beats_on(self, holder: Holder) -> bool:
+        """Watches a heartbeat of the future, which no clock can judge: ours was set back, or the other's is ahead."""
+        self._sleep(1.5 * HEARTBEAT_SECONDS)
+        return self._read_holder() != holder
 
 
 def _busy(folder: Path, holder: Holder | None) -> FolderBusyError:

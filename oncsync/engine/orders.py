@@ -16,6 +16,7 @@ from oncsync.api import (
     run_phase,
 )
 from oncsync.engine.access import holder_of
+from oncsync.engine.durations import Durations
 from oncsync.engine.filing import ENDS_TO_TRUST_IN_DOUBT, FileDesk
 from oncsync.engine.folder import current_user
 from oncsync.engine.orphans import OrphanDesk
@@ -25,7 +26,7 @@ from oncsync.engine.run import Run
 from oncsync.engine.work import CANCELLED, Work
 from oncsync.errors import ForbiddenError, OncsyncError, StoppedError
 from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running, restrictions_in
-from oncsync.timespan import format_instant
+from oncsync.timespan import Span, format_instant
 
 LONGEST_ADDRESS = 4000
 """What is kept of the address that the service says the order stands for, in characters."""
@@ -40,6 +41,7 @@ class OrderDesk:
         self._said_quota = False
         self._is_looking = False
         self.orphans = OrphanDesk(run)
+        self._durations = Durations(run.store.state)
 
     def start(self, work: Work) -> bool:
         """Begins what a chunk needs; False when the quota lets no new order begin now."""
@@ -54,20 +56,27 @@ class OrderDesk:
         work.notes = list(order.restrictions)
         work.order_began = run.tools.monotonic()
         if order.is_ended or work.planned.step == "fetch":
+            work.age_before = max(timedelta(), run.tools.now() - order.at)
             work.counts = {
                 run_id: _announced(count) for run_id, count in zip(order.run_ids, order.counts, strict=False)
             }
             self._files.begin(work)
-        else:
-            self._take_up(work, chunk)
-        return True
+            return True
+        return self._take_up(work, chunk)
 
-    def _take_up(self, work: Work, chunk: ChunkState) -> None:
-        """Re-attaches an order that may be alive: it counts against the limit like a new one (R94)."""
+    def _take_up(self, work: Work, chunk: ChunkState) -> bool:
+        """Re-attaches an order that may be alive: it counts against the limit like a new one (R94).
+
+        False for one that never ran, whose slot went with the process that a kill ended, while the quota is used up.
+        """
         run, order = self._run, chunk.order
         assert order is not None
         assert order.request_id is not None
-        work.slot = run.slots.adopt(work.id, order.request_id, run.tools.now(), run.order_life(work))
+        limit = None if order.run_ids else run.limits.run_threads
+        work.slot = run.slots.adopt(work.id, order.request_id, run.tools.now(), run.order_life(work), limit)
+        if work.slot is None:
+            self._wait_for_slot()
+            return False
         run.alive.add(work.id)
         if order.run_ids:  # one that was never run begins to work now
             work.age_before = max(timedelta(), run.tools.now() - order.at)
@@ -77,6 +86,7 @@ class OrderDesk:
             self._files.look(work, otherwise=lambda: self._call_run(work))
         else:
             self._call_run(work)
+        return True
 
     def _start_new(self, work: Work) -> bool:
         run = self._run
@@ -105,6 +115,7 @@ class OrderDesk:
             )
         self._is_looking = True
         self.orphans.look(taken)
+        self.orphans.look_elsewhere(taken)
         run.loop.later(run.pace.busy_retry, self._look_again)
 
     def _look_again(self) -> None:
@@ -254,8 +265,19 @@ class OrderDesk:
             self._give_up(work)
             return
         elapsed = run.tools.monotonic() - work.order_began
-        wait = poll_wait(run.pace, elapsed, work.estimate, run.tools.jitter())
+        wait = poll_wait(run.pace, elapsed, self._expected(work), run.tools.jitter())
         run.later(wait, lambda: self._call_run(work))
+
+    def _expected(self, work: Work) -> float | None:
+        """How long after this run placed it, or took it up, the order is expected to be over, in seconds."""
+        usual = self._durations.expect(work.planned.wanted.request, _sent_span(work))
+        return work.estimate if usual is None else usual - work.age_before.total_seconds()
+
+    def _learn(self, work: Work) -> None:
+        """Notes how long an order of this run took; one that was taken up may have been over for long."""
+        if work.holder is None and any(count != 0 for count in work.counts.values()):
+            seconds = self._run.tools.monotonic() - work.order_began
+            self._durations.note(work.planned.wanted.request, _sent_span(work), seconds)
 
     def _age(self, work: Work) -> timedelta:
         """How long the order has been at work, without trusting that the clock was never set."""
@@ -288,10 +310,16 @@ class OrderDesk:
         counts = tuple(work.counts.values())
         run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
         run.free_slot(work)
+        self._learn(work)
         total = None if None in counts else sum(count or 0 for count in counts)
         files = "an unknown number of files" if total is None else "1 file" if total == 1 else f"{total} files"
         run.tell("complete", f"made at the service, {files}", work)
         self._files.begin(work)
+
+
+def _sent_span(work: Work) -> Span:
+    """Gives the span that an order was sent with, which ends now for an open chunk."""
+    return Span(work.planned.wanted.chunk.begin, work.planned.date_to)
 
 
 def _announced(count: int | None) -> int | None:

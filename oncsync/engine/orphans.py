@@ -1,4 +1,7 @@
-"""Orders of this folder that nothing waits for any more: their slots are freed once they are over (R94, rule 2)."""
+"""Orders that nothing waits for any more: their slots are freed once they are over (R94, rule 2).
+
+Those of this folder that this run does not take up, and those of folders that are gone.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,24 @@ class OrphanDesk:
         for slot in orphans:
             self._look_at(slot)
         return bool(orphans)
+
+    def look_elsewhere(self, taken: Iterable[Slot]) -> None:
+        """Frees the slots of orders that are over and whose folders are gone; cancels none: a disk may come back."""
+        run = self._run
+        for slot in taken:
+            if slot.order is not None and slot.id not in self._asked_about and run.slots.is_abandoned(slot):
+                self._ask_about_abandoned(slot, slot.order)
+
+    def _ask_about_abandoned(self, slot: Slot, order: int) -> None:
+        run = self._run
+
+        def answered(phase: OrderPhase | OncsyncError) -> None:
+            self._asked_about.discard(slot.id)
+            if phase == "over":
+                run.slots.free(slot.id, run.tools.now())
+
+        self._asked_about.add(slot.id)
+        run.call("run", lambda: _phase(run.session, order), answered, "us")
 
     def are_deaf_ends(self, taken: Sequence[Slot]) -> bool:
         """Whether every slot is held by an order of this folder that nothing in this run can find out about.

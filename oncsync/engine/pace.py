@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta, tzinfo
+from statistics import median
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -33,13 +35,44 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 DEFAULT_PACE = Pace()
 
 
-def poll_wait(pace: Pace, elapsed: float, estimate: float | None, draw: float) -> float:
+class Observed(msgspec.Struct, frozen=True):
+    """How long one order took, in seconds, and the length of the span that it was for."""
+
+    seconds: float
+    span_seconds: float
+
+
+LARGEST_SCALE = 12.0
+"""Between a month and a year a duration is taken to grow with the span; beyond that nothing is concluded."""
+
+
+def usual_duration(seen: Iterable[Observed], span_seconds: float) -> float | None:
+    """Gives the median of what orders took, scaled to a span; None when none was for a span of such a length."""
+    scaled = _scaled(seen, span_seconds)
+    return median(scaled) if scaled else None
+
+
+def least_expected(seen: Iterable[Observed], span_seconds: float) -> float | None:
+    """Gives the least of what orders took, scaled to a span; None when none was for a span of such a length."""
+    return min(_scaled(seen, span_seconds), default=None)
+
+
+def _scaled(seen: Iterable[Observed], span_seconds: float) -> list[float]:
+    scales = ((one.seconds, span_seconds / one.span_seconds) for one in seen)
+    return [seconds * scale for seconds, scale in scales if 1 / LARGEST_SCALE <= scale <= LARGEST_SCALE]
+
+
+def poll_wait(pace: Pace, elapsed: float, expected: float | None, draw: float) -> float:
     """Gives the wait before the next poll: 15 % of what has passed or is expected, within bounds, jittered by 10 %.
 
+    A poll that would come after the expected end comes at that end. `expected` is counted from where `elapsed` is;
     `draw` is a random number from 0 to 1.
     """
-    wait = 0.15 * max(elapsed, estimate or 0.0)
-    return min(max(wait, pace.shortest_poll), pace.longest_poll) * (0.9 + 0.2 * draw)
+    wait = min(max(0.15 * max(elapsed, expected or 0.0), pace.shortest_poll), pace.longest_poll)
+    left = (expected or 0.0) - elapsed
+    if 0 < left < wait:
+        wait = max(left, pace.shortest_poll)
+    return wait * (0.9 + 0.2 * draw)
 
 
 def retry_wait(pace: Pace, attempt: int, asked: float | None, draw: float) -> float:

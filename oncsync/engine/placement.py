@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import count
 from typing import TypeAlias
 
 import msgspec
 
 from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry, digest
-from oncsync.naming import META_FOLDER, fill_template, fold, safe_component, safe_file_name, with_mark
+from oncsync.naming import (
+    LATEST_FOLDER,
+    META_FOLDER,
+    fill_template,
+    fold,
+    safe_component,
+    safe_file_name,
+    split_suffix,
+    with_mark,
+)
 from oncsync.state import META, FileRecord
 from oncsync.timespan import format_stamp, is_relative, parse_duration
 
@@ -38,8 +48,11 @@ def wanted_chunks(lock: Lock) -> tuple[list[WantedChunk], list[str]]:
     marked = _requests_with_marks(lock)
     wanted: dict[str, WantedChunk] = {}
     disagreeing: dict[tuple[str, str], None] = {}
+    places: dict[str, str] = {}
+    """Each place once: a hundred thousand archive files lie in a few hundred of them."""
     for entry, request, chunk in lock.chunks():
-        directory = "/".join(_components(entry, request, chunk, request.id in marked))
+        directory = "/".join(_beside_latest(_components(entry, request, chunk, request.id in marked)))
+        directory = places.setdefault(directory, directory)
         first = wanted.get(chunk.id)
         if first is None:
             wanted[chunk.id] = WantedChunk(entry, request, chunk, directory)
@@ -58,7 +71,7 @@ def _requests_with_marks(lock: Lock) -> set[str]:
     requests_at: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for entry in lock.entries:
         for request in entry.requests:
-            if request.download and request.chunks:
+            if request.download and request.chunks and not request.is_archive:
                 place = (
                     entry.path or "",
                     entry.name if entry.path and "{name}" in entry.path else "",
@@ -75,11 +88,22 @@ def _components(entry: LockEntry, request: LockedRequest, chunk: Chunk, is_marke
     if entry.path is not None:
         parts = fill_template(entry.path, _fields(entry, request, chunk))
         return [*parts[:-1], parts[-1] + mark] if parts else [mark] if mark else []
+    if request.is_archive:
+        return [safe_component(request.source["deviceCode"]), f"{_year(chunk)}_{chunk.begin:%m}"]
     product = _product_component(request) + mark
-    dates = [f"{chunk.begin:%Y}".rjust(4, "0")]
+    dates = [_year(chunk)]
     if _is_fine(request.split):
         dates.append(f"{chunk.begin:%m}")
     return [*_source_components(request), product, *dates]
+
+
+def _beside_latest(parts: list[str]) -> list[str]:
+    """Gives a place that is not oncsync's own for the newest files, whatever a code says."""
+    return [f"_{parts[0]}", *parts[1:]] if parts and fold(parts[0]) == LATEST_FOLDER else parts
+
+
+def _year(chunk: Chunk) -> str:
+    return f"{chunk.begin:%Y}".rjust(4, "0")
 
 
 def _source_components(request: LockedRequest) -> list[str]:
@@ -98,12 +122,15 @@ def _fields(entry: LockEntry, request: LockedRequest, chunk: Chunk) -> dict[str,
         key: request.source.get(key) or about.get(key, "")
         for key in ("locationCode", "deviceCode", "deviceCategoryCode", "propertyCode")
     }
+    product, extension = request.data_product_code, request.extension
+    if chunk.file is not None:
+        product, extension = chunk.file.data_product_code or "", split_suffix(chunk.file.name)[1].removeprefix(".")
     return {
         **codes,
-        "dataProductCode": request.data_product_code,
-        "extension": request.extension,
+        "dataProductCode": product,
+        "extension": extension,
         "name": entry.name,
-        "year": f"{chunk.begin:%Y}".rjust(4, "0"),
+        "year": _year(chunk),
         "month": f"{chunk.begin:%m}",
         "day": f"{chunk.begin:%d}",
         "begin": format_stamp(chunk.begin),
@@ -111,6 +138,7 @@ def _fields(entry: LockEntry, request: LockedRequest, chunk: Chunk) -> dict[str,
     }
 
 
+@lru_cache(maxsize=64)
 def _is_fine(split: str) -> bool:
     """Whether a split cuts into days or less, so that a year's folder would hold too many files."""
     if split in ("day", "hour"):
@@ -129,6 +157,8 @@ def file_directory(directory: str, index: str) -> str:
 def plain_path(directory: str, raw_name: str | None, chunk_id: str, index: str) -> str:
     """Gives the path a file has when no other file wants it."""
     name = safe_file_name(raw_name, f"{chunk_id}_{index}")
+    if not directory and fold(name) == LATEST_FOLDER:
+        name = f"_{name}"
     return f"{file_directory(directory, index)}/{name}".lstrip("/")
 
 

@@ -12,10 +12,12 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from oncsync.engine.archived import LET_GO, archive_step, is_let_go
 from oncsync.engine.outcomes import FUTURE_CODE
 from oncsync.engine.placement import WantedChunk, wanted_chunks
-from oncsync.engine.remarks import describe_lacking, describe_overlaps
-from oncsync.lockfile import Lock, LockEntry
+from oncsync.engine.remarks import describe_lacking, describe_overlaps, describe_repeats
+from oncsync.engine.staleness import ARCHIVED_AGAIN
+from oncsync.lockfile import Lock, LockedRequest, LockEntry
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, ChunkState, State
 from oncsync.timespan import LAST_INSTANT, Duration, Span, is_tiled, merge_spans, parse_duration
 
@@ -66,9 +68,25 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(sorted((one for one in self.chunks if one.step in WORK_STEPS), key=lambda one: rank[one.step]))
 
     @property
+    def to_come(self) -> list[WantedChunk]:
+        """What is to be ordered, and the archive files that are to be fetched."""
+        steps = {True: "fetch", False: "order"}
+        return [one.wanted for one in self.chunks if one.step == steps[one.wanted.request.is_archive]]
+
+    @property
     def counts(self) -> Counter[str]:
         """How many chunks need each step."""
         return Counter(one.step for one in self.chunks)
+
+    def resting(self, ids: Collection[str]) -> Plan:
+        """Gives the plan with some chunks left alone for now, except where the service may be at work for them."""
+        chunks = tuple(
+            msgspec.structs.replace(one, step="wait", reason="failed lately; it rests before it is tried again")
+            if one.id in ids and one.step in ("order", "fetch")
+            else one
+            for one in self.chunks
+        )
+        return msgspec.structs.replace(self, chunks=chunks)
 
     def of_chunks(self, ids: Collection[str]) -> Plan:
         """Gives the plan for some chunks alone."""
@@ -84,28 +102,34 @@ def make_plan(
     *,
     retry_failed: bool = False,
     only: Collection[str] = (),
+    refresh: Collection[str] = (),
 ) -> Plan:
     """Decides what every chunk of the lock needs at `now`.
 
     `missing` holds chunk id and file key of files that the state has and the folder lacks (or has in another size).
-    `only` limits the plan to entries of these names.
+    `only` limits the plan to what entries of these names want. `refresh` are ids of chunks to order again as far as
+    they (still) may be stale; what lives at the service is taken up all the same.
     """
     wanted, warnings = wanted_chunks(lock)
     missing_chunks = {chunk for chunk, _ in missing}
     held = _Held(state, {one.chunk.id for one in wanted} | missing_chunks, now)
+    named = {chunk.id for entry, _, chunk in lock.chunks() if entry.name in only} if only else None
     planned = []
     for one in wanted:
-        if only and one.entry.name not in only:
+        if named is not None and one.chunk.id not in named:
             continue
         chunk_state = state.chunks.get(one.chunk.id)
         limits = entry_terms(one.entry, terms)
         decided = _decide(one, chunk_state, one.chunk.id in missing_chunks, held, now, limits, retry_failed)
-        planned.append(decided)
-    if planned and all(one.wanted.chunk.begin >= now for one in planned):
+        planned.append(_refreshed(decided, chunk_state) if one.chunk.id in refresh else decided)
+    orders = [one for one in planned if not one.wanted.request.is_archive]
+    if orders and len(orders) == len(planned) and all(one.wanted.chunk.begin >= now for one in orders):
         warnings.append(f"Everything begins in the future; this machine's clock says {now:%Y-%m-%d %H:%M} UTC")
     ordered = [one for one in planned if one.step == "order"]
-    warnings += describe_overlaps([one.wanted for one in planned], [one.id for one in ordered])
-    return Plan(tuple(planned), tuple(warnings), tuple(describe_lacking(one.wanted for one in ordered)))
+    warnings += describe_overlaps([one.wanted for one in orders], [one.id for one in ordered])
+    repeats = describe_repeats(entry for entry in lock.entries if not only or entry.name in only)
+    notes = (*repeats, *describe_lacking(one.wanted for one in ordered))
+    return Plan(tuple(planned), tuple(warnings), notes)
 
 
 def entry_terms(entry: LockEntry, terms: Terms) -> Terms:
@@ -149,12 +173,16 @@ def _decide(
     def step(name: Step, reason: str) -> PlannedChunk:
         return PlannedChunk(wanted, name, date_to, reason)
 
+    if wanted.request.is_archive:
+        return step(*archive_step(wanted.chunk, chunk, lacks_files, retry_failed))
     if span.begin >= now:
         return step("wait", "begins in the future")
     if chunk is None:
-        if held.covers(span, wanted.request.product_digest, terms):
+        if held.covers(span, wanted.request, terms):
             return step("covered", "held already, cut in another way")
         return step("order", "new")
+    if is_let_go(chunk):
+        return step("done", LET_GO)
     if chunk.order is not None and chunk.outcome not in PERMANENT_OUTCOMES and _is_unfinished(chunk):
         if chunk.order.request_id is None:
             return step("order", "asking for it was interrupted")
@@ -164,6 +192,14 @@ def _decide(
     if chunk.outcome not in FINAL_OUTCOMES:
         return step("order", f"tried again: {chunk.reason}" if chunk.reason else "not finished")
     return _decide_held(step, chunk, span, lacks_files, now, terms)
+
+
+def _refreshed(decided: PlannedChunk, chunk: ChunkState | None) -> PlannedChunk:
+    """Gives a chunk that would be left alone as one to order, if it may be stale or others that are stale cover it."""
+    is_stale = decided.step == "covered" if chunk is None else chunk.stale is not None and not is_let_go(chunk)
+    if not is_stale or decided.step not in ("done", "empty", "covered", "fetch"):
+        return decided
+    return msgspec.structs.replace(decided, step="order", reason=ARCHIVED_AGAIN)
 
 
 def has_live_order(chunk: ChunkState) -> bool:
@@ -214,9 +250,14 @@ class _Held:
             if is_final and key not in left_out and chunk.asked_at is not None and chunk.asked_at <= now:
                 self._chunks[chunk.product].append((chunk, chunk.asked_at))
         self._spans: dict[tuple[str, float], list[Span]] = {}
+        self._products: dict[str, str] = {}
+        """The product of each request that was asked about: a digest for a hundred thousand chunks takes seconds."""
 
-    def covers(self, span: Span, product: str, terms: Terms) -> bool:
+    def covers(self, span: Span, request: LockedRequest, terms: Terms) -> bool:
         """Whether every instant of a span was asked for when no more data were to be expected there."""
+        product = self._products.get(request.id)
+        if product is None:
+            product = self._products[request.id] = request.product_digest
         if product not in self._chunks:
             return False
         key = (product, terms.late_days)

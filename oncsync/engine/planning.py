@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -10,17 +10,21 @@ import msgspec
 
 from oncsync.api import Session
 from oncsync.engine.claims import entry_digests, judge_claims
-from oncsync.engine.conductor import Conductor, plan_work
+from oncsync.engine.conductor import Conductor, plan_transfers, plan_work
 from oncsync.engine.eventlog import EventLog, Watchers
+from oncsync.engine.expiry import outlived_chunks
 from oncsync.engine.files import Shelves, check_writable
 from oncsync.engine.folder import OWN_FOLDER, FolderLock, missing_files, prepare_folder
+from oncsync.engine.latest import refresh_latest
+from oncsync.engine.mounts import check_mount, remember_mount
 from oncsync.engine.plan import Plan, Terms, make_plan
+from oncsync.engine.pruning import prune_chunks
 from oncsync.engine.run import Limits, Run, Tools
 from oncsync.engine.slots import SlotBook, slots_folder
 from oncsync.engine.watch import Counts, Notice, Watcher
-from oncsync.errors import InputError, StoppedError
+from oncsync.errors import FolderError, InputError, StoppedError
 from oncsync.lockfile import Lock
-from oncsync.state import Started, State, StateStore, Synced
+from oncsync.state import FileRecord, Started, State, StateStore, Synced, state_files
 
 SettingsUsed = dict[str, str | int | float | bool | None]
 
@@ -42,6 +46,10 @@ class FolderJob(msgspec.Struct, frozen=True, kw_only=True):
     """The chunks to work on; None for all of the plan."""
     refresh: frozenset[str] = frozenset()
     """Finished chunks that are ordered again; their files stay until the new ones are whole."""
+    resting: frozenset[str] = frozenset()
+    """Chunks that failed lately and are left alone for now."""
+    checked: Mapping[str, datetime] = {}
+    """When ONC was asked, just now, what there is for an entry, by its name."""
     take_over: bool = False
     lock_patience: float = 0.0
 
@@ -52,7 +60,9 @@ class FolderResult(msgspec.Struct, frozen=True):
     plan: Plan
     counts: Counts
     moved: int
-    stopped: StoppedError | None = None
+    removed: int = 0
+    """Files that `keep` let go of."""
+    stopped: StoppedError | FolderError | None = None
 
 
 def plan_folder(
@@ -63,9 +73,11 @@ def plan_folder(
     terms: Terms,
     retry_failed: bool = False,
     only: Collection[str] = (),
+    refresh: Collection[str] = (),
 ) -> Plan:
     """Gives the plan for a folder as it lies there."""
-    return make_plan(lock, state, missing_files(folder, state), now, terms, retry_failed=retry_failed, only=only)
+    missing = missing_files(folder, state)
+    return make_plan(lock, state, missing, now, terms, retry_failed=retry_failed, only=only, refresh=refresh)
 
 
 def sync_folder(
@@ -81,6 +93,8 @@ def sync_folder(
     """
 
     warn = _warning_to(watcher)
+    if not job.take_over and not any(place.exists() for place in state_files(job.state_path)):
+        check_mount(job.folder)
     prepare_folder(job.folder)
     with FolderLock(job.folder, patience=job.lock_patience, now=tools.now):
         store = StateStore(
@@ -92,16 +106,24 @@ def sync_folder(
         store.open_journal()
         try:
             shelves.recover()
-            plan = plan_folder(job.lock, store.state, job.folder, tools.now(), job.terms, job.retry_failed, job.only)
-            plan = plan if job.chunks is None else plan.of_chunks(job.chunks)
+            plan = _plan(job, store.state, tools)
             on_plan(plan)
             result = _carry_out(job, plan, store, shelves, connect, watcher, tools)
+            shelves.sweep()
+            refresh_latest(job.lock, store.state, job.folder, job.checked, job.only, warn)
             if store.recorded:
                 store.record(Synced(at=tools.now()))
                 store.snapshot()
         finally:
             store.close()
     return result
+
+
+def _plan(job: FolderJob, state: State, tools: Tools) -> Plan:
+    plan = plan_folder(
+        job.lock, state, job.folder, tools.now(), job.terms, job.retry_failed, job.only, refresh=job.refresh
+    )
+    return (plan if job.chunks is None else plan.of_chunks(job.chunks)).resting(job.resting)
 
 
 def _warning_to(watcher: Watcher) -> Callable[[str], None]:
@@ -129,6 +151,7 @@ def _carry_out(
             _start(job, store, tools)
         return FolderResult(plan, counts, shelves.settle(wanted, warn))
     check_writable(job.folder)
+    remember_mount(job.folder)
     state = store.state
     _start(job, store, tools)
     session = connect()
@@ -137,11 +160,39 @@ def _carry_out(
         slots = SlotBook(slots_folder(), session.base_url, job.folder, warn=warn)
         works = plan_work(plan, state, job.terms)
         lock_wants = (chunk.id for _, request, chunk in job.lock.chunks() if request.download)
-        run = Run(works, store, session, shelves, slots, job.limits, Watchers(log, watcher), tools, wanted=lock_wants)
+        run = Run(
+            works,
+            store,
+            session,
+            shelves,
+            slots,
+            job.limits,
+            Watchers(log, watcher),
+            tools,
+            wanted=lock_wants,
+            archive=plan_transfers(plan),
+        )
         stopped = Conductor(run).work()
+        moved = shelves.settle(wanted, warn)
+        removed = _let_go(job, store, run, Watchers(log, watcher))
     finally:
         log.close()
-    return FolderResult(plan, run.counts, shelves.settle(wanted, warn), stopped)
+    return FolderResult(plan, run.counts, moved, removed, stopped)
+
+
+def _let_go(job: FolderJob, store: StateStore, run: Run, watcher: Watcher) -> int:
+    """Removes the archive files that their entry's `keep` lets go of; says how many."""
+    removed = 0
+
+    def tell(chunk: str, file: FileRecord) -> None:
+        nonlocal removed
+        removed += 1
+        text = f"{file.path} removed ({file.bytes} bytes): newer data are here, and `keep` is over"
+        watcher.notice(Notice(event="pruned", text=text, level="debug", chunk=chunk))
+
+    outlived = outlived_chunks(job.lock, store.state, run.arrived, run.tools.now())
+    prune_chunks(store, job.folder, outlived, run.tools.now, tell)
+    return removed
 
 
 def _start(job: FolderJob, store: StateStore, tools: Tools) -> None:

@@ -23,8 +23,9 @@ from oncsync.naming import fold
 from oncsync.state import ChunkState, FileRecord, Pruned, State, StateStore
 from oncsync.timespan import Span
 
-Fate: TypeAlias = Literal["remove", "vanished", "changed", "missing"]
-"""What becomes of a file: removed; kept unless vanished ones are included; kept as a person's own; gone already."""
+Fate: TypeAlias = Literal["remove", "vanished", "changed", "missing", "dropped"]
+"""What becomes of a file: removed; kept unless vanished ones are included; kept as a person's own; gone already, or let
+go on purpose, and remembered no more."""
 
 
 class PruneFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ def plan_prune(
             continue
         if key in released or include_vanished:
             looked_at += [OurFile(key, file) for file in _files_of(chunk)]
+            planned += [_planned(OurFile(key, file), "dropped") for file in chunk.dropped]
         else:
             planned += [_planned(OurFile(key, file), "vanished") for file in _files_of(chunk)]
     wrong = {(one.chunk, one.path): one for one in check_files(folder, looked_at)}
@@ -60,12 +62,22 @@ def plan_prune(
     return sorted(planned, key=lambda one: (one.path, one.chunk))
 
 
+def unwanted_files(lock: Lock, state: State, steps: Mapping[str, str], now: datetime) -> list[OurFile]:
+    """Gives the files of chunks that the manifest let go of, changed or not: those that a prune looks at."""
+    wanted = {chunk.id for _, _, chunk in lock.chunks()}
+    needed = needed_spans(lock, steps)
+    chunks = ((key, state.chunks.get(key)) for key in judge_claims(lock, state, now).released if key not in wanted)
+    return [
+        OurFile(key, file) for key, chunk in chunks if chunk and not _is_needed(chunk, needed) for file in chunk.files
+    ]
+
+
 def _judge(folder: Path, one: OurFile, finding: Finding | None) -> PruneFile:
     if not os.path.lexists(folder / one.file.path):
         return _planned(one, "missing")
     if finding is not None:
         return _planned(one, "changed", finding.reason)
-    if not _is_in_folder(folder, one.file.path):
+    if not is_in_folder(folder, one.file.path):
         return _planned(one, "changed", "a link leads to another place")
     return _planned(one, "remove")
 
@@ -84,7 +96,7 @@ def _is_needed(chunk: ChunkState, needed: Mapping[str, list[Span]]) -> bool:
     return any(span.overlaps(one) for one in needed.get(chunk.product, ()))
 
 
-def _is_in_folder(folder: Path, path: str) -> bool:
+def is_in_folder(folder: Path, path: str) -> bool:
     """Whether a path is a file itself, reached through no link that leads out of the folder."""
     place = folder / path
     try:
@@ -124,7 +136,7 @@ def prune_chunks(
 def _remove(folder: Path, one: OurFile) -> bool:
     """Removes a file that is as it arrived; says whether it did."""
     place = folder / one.file.path
-    if not os.path.lexists(place) or not _is_in_folder(folder, one.file.path) or check_file(folder, one) is not None:
+    if not os.path.lexists(place) or not is_in_folder(folder, one.file.path) or check_file(folder, one) is not None:
         return False
     try:
         place.unlink()

@@ -1,6 +1,6 @@
 """What a person should know of the orders that a plan would make. Pure.
 
-Sources: R59, I-22, the glossary's "Are options required?".
+Sources: R59, R77, I-22, the glossary's "Are options required?".
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from oncsync.engine.placement import WantedChunk
+from oncsync.lockfile import LockEntry
 from oncsync.timespan import Span, format_instant, merge_spans
 
 MOST_PAIRS = 12
@@ -59,6 +60,18 @@ def _describe_pair(first: str, second: str, spans: Sequence[Span]) -> str:
     span = f"from {format_instant(spans[0].begin)} to {format_instant(spans[0].end)}"
     more = f" and {len(spans) - 1} more times" if len(spans) > 1 else ""
     return f"{first} and {second} overlap {span}{more}: what both want is fetched twice"
+
+
+def describe_repeats(entries: Iterable[LockEntry]) -> list[str]:
+    """Says how many requests by device ask for what requests by place bring: that is fetched once (R77)."""
+    lines = []
+    for entry in entries:
+        repeats = sum(request.same_as is not None for request in entry.requests)
+        by_device = sum("deviceCode" in request.source for request in entry.requests)
+        if repeats and entry.kind == "download":
+            of = f"{repeats:,} of {by_device:,} requests by device"
+            lines.append(f"{of} of `{entry.name}` ask for what requests by place bring; it is fetched once")
+    return lines
 
 
 def describe_lacking(chunks: Iterable[WantedChunk]) -> list[str]:

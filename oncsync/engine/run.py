@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bisect
 import random
+import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
 
 import msgspec
 
@@ -18,11 +20,12 @@ from oncsync.engine.files import Shelves
 from oncsync.engine.loop import Loop
 from oncsync.engine.outcomes import explain
 from oncsync.engine.pace import DEFAULT_PACE, Pace, RunWindow, retry_wait
+from oncsync.engine.plan import PlannedChunk
 from oncsync.engine.slots import SlotBook
 from oncsync.engine.transfers import Job
 from oncsync.engine.watch import Counts, Level, Notice, Watcher
-from oncsync.engine.work import Work
-from oncsync.errors import FaultError, OncsyncError, StoppedError, UnreachableError
+from oncsync.engine.work import AnyWork, FileWork, Work
+from oncsync.errors import FaultError, FolderError, OncsyncError, StoppedError, UnreachableError
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, Finished, Forgotten, Outcome, StateStore, restrictions_in
 from oncsync.timespan import UTC
 
@@ -48,15 +51,23 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo | None = None
     wait_for_window: bool = True
     max_seconds: float | None = None
+    min_free: int | None = None
+    """Bytes that stay free on the disk of the folder: below them nothing new begins. None: no matter."""
+
+
+def free_space(place: Path) -> int:
+    """Gives the bytes that may still be written on the disk of a place."""
+    return shutil.disk_usage(place).free
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes in from outside: waits, clocks and chance, so that tests never wait."""
+    """What comes in from outside: waits, clocks, chance and the disk's room, so that tests never wait."""
 
     pace: Pace = DEFAULT_PACE
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
+    free_space: Callable[[Path], int] = free_space
 
 
 class Run:
@@ -74,6 +85,7 @@ class Run:
         tools: Tools,
         *,
         wanted: Iterable[str],
+        archive: Iterable[PlannedChunk] = (),
     ) -> None:
         self.store, self.session, self.shelves, self.slots = store, session, shelves, slots
         self.limits, self.tools, self.pace = limits, tools, tools.pace
@@ -85,6 +97,12 @@ class Run:
         """The ids of every chunk that the lock wants, whether this run is about it or not."""
         self.queue: deque[tuple[Work, Job]] = deque()
         """Files that may be asked for."""
+        self.archive: deque[PlannedChunk] = deque(archive)
+        """Archive files that have not been asked for: as they stand in the plan, for there may be very many."""
+        self.archive_again: deque[FileWork] = deque()
+        """Archive files that failed and may be asked for again."""
+        self.arrived: set[str] = set()
+        """Chunks of the archive files that arrived in this run."""
         self.alive: set[str] = set()
         """Chunks of ours whose orders are queued or running at the service."""
         self.unconfirmed: dict[str, Work] = {}
@@ -92,14 +110,24 @@ class Run:
         self.stop = threading.Event()
         self.fatal: OncsyncError | None = None
         """What ends the run at once."""
-        self.closing: StoppedError | None = None
+        self.closing: StoppedError | FolderError | None = None
         """Why nothing new begins any more; transfers under way end, orders stay alive at the service."""
-        self.counts = Counts(total=len(self.waiting))
+        self.counts = Counts(total=len(self.waiting) + len(self.archive))
         self._watcher = watcher
         self._successes = 0
         self._failures = 0
         self._retries: list[float] = []
         """When the next tries are due, while nothing works."""
+
+    @property
+    def archive_left(self) -> int:
+        """How many archive files may be asked for."""
+        return len(self.archive) + len(self.archive_again)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something may begin that has not."""
+        return bool(self.waiting or self.queue or self.archive_left)
 
     # --- Calls -------------------------------------------------------------------------------------------------
 
@@ -134,13 +162,13 @@ class Run:
         """Ends the run; the first error is the one that is told."""
         self.fatal = self.fatal or error
 
-    def succeeded(self, work: Work) -> None:
+    def succeeded(self, work: AnyWork) -> None:
         """Notes that the service answered."""
         self._successes += 1
         self._failures = 0
         work.tries = 0
 
-    def retry(self, work: Work, error: OncsyncError, action: Callable[[], None], *, for_ever: bool = False) -> None:
+    def retry(self, work: AnyWork, error: OncsyncError, action: Callable[[], None], *, for_ever: bool = False) -> None:
         """Does something again after a growing wait; gives the chunk up for this run after the last try.
 
         `for_ever` is for an order that may be running: it is asked about until it is too old, for it holds a slot, or
@@ -178,7 +206,7 @@ class Run:
         bisect.insort(self._retries, moment)
         return moment - now
 
-    def is_service_down(self, work: Work, error: OncsyncError, tries: int) -> bool:
+    def is_service_down(self, work: AnyWork, error: OncsyncError, tries: int) -> bool:
         """Ends the run when a call is stuck because the service as a whole cannot be used (exit 5)."""
         if not self._is_stuck(work, tries):
             return False
@@ -192,7 +220,7 @@ class Run:
         self.end(UnreachableError(f"The service cannot be used now: {error.message}", hint=hint, status=status or None))
         return True
 
-    def _is_stuck(self, work: Work, tries: int) -> bool:
+    def _is_stuck(self, work: AnyWork, tries: int) -> bool:
         """Whether so many tries of a call failed in a row, now or once more, and nothing worked meanwhile."""
         if (tries - 1) % self.pace.attempts == 0:
             work.successes_at_failure = self._successes
@@ -201,14 +229,15 @@ class Run:
     # --- How a chunk ends --------------------------------------------------------------------------------------
 
     def finish(
-        self, work: Work, outcome: Outcome, reason: str | None = None, error: OncsyncError | None = None
+        self, work: AnyWork, outcome: Outcome, reason: str | None = None, error: OncsyncError | None = None
     ) -> None:
         """Records an outcome. An order that may still be running keeps its slot, and is taken up by the next run."""
-        order = self.store.state.chunks[work.id].order
-        may_be_running = order is not None and order.request_id is not None and not order.is_ended
-        if outcome != "failed-retryable" or not may_be_running:
-            self.free_slot(work)
-        self.alive.discard(work.id)
+        if isinstance(work, Work):
+            order = self.store.state.chunks[work.id].order
+            may_be_running = order is not None and order.request_id is not None and not order.is_ended
+            if outcome != "failed-retryable" or not may_be_running:
+                self.free_slot(work)
+            self.alive.discard(work.id)
         notes = tuple(dict.fromkeys(work.notes))
         status, code = getattr(error, "status", None), getattr(error, "code", None)
         now = self.tools.now()
@@ -216,16 +245,16 @@ class Run:
             Finished(at=now, chunk=work.id, outcome=outcome, reason=reason, status=status, code=code, notes=notes)
         )
         restrictions = restrictions_in(notes)
-        self._count(work, outcome, is_restricted=bool(restrictions))
+        self._count(outcome, is_restricted=bool(restrictions))
         if outcome == "done":
             self.shelves.replace_held(work.id, work.held_before)
         again = " (not tried again without `--retry-failed`)" if outcome in PERMANENT_OUTCOMES else ""
-        level: Level = "info" if outcome in FINAL_OUTCOMES else "error"
+        level: Level = "error" if outcome not in FINAL_OUTCOMES else "info" if isinstance(work, Work) else "debug"
         if outcome == "done" and restrictions:
             reason = f"data may be missing: {'; '.join(restrictions)}"
         self.tell(outcome, f"{outcome}: {reason}{again}" if reason else outcome, work, level=level)
 
-    def _count(self, work: Work, outcome: Outcome, *, is_restricted: bool) -> None:
+    def _count(self, outcome: Outcome, *, is_restricted: bool) -> None:
         if outcome == "done":
             self.counts.done += 1
             self.counts.restricted += is_restricted
@@ -299,7 +328,7 @@ class Run:
             if text:
                 self.tell("message", text, work, level="warning")
 
-    def tell(self, event: str, text: str, work: Work | None = None, *, level: Level = "info") -> None:
+    def tell(self, event: str, text: str, work: AnyWork | None = None, *, level: Level = "info") -> None:
         """Tells whoever looks on."""
         chunk, label = (work.id, work.label) if work else (None, None)
         self._watcher.notice(Notice(event=event, text=self.session.redact(text), level=level, chunk=chunk, label=label))
@@ -307,7 +336,7 @@ class Run:
     def report_progress(self) -> None:
         """Tells how far the run is."""
         self.counts.alive = len(self.alive)
-        self.counts.waiting = len(self.waiting)
+        self.counts.waiting = len(self.waiting) + self.archive_left
         self.counts.transfers = self.loop.active("download")
         self.counts.queued_files = len(self.queue)
         self._watcher.progress(self.counts)

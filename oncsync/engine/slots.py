@@ -94,6 +94,10 @@ class SlotBook:
         """Whether an order was placed for this folder."""
         return slot.folder == self._folder
 
+    def is_abandoned(self, slot: Slot) -> bool:
+        """Whether an order was placed here for a folder that is gone, or was moved: nobody there will see it end."""
+        return slot.host == self._host and not self.is_ours(slot) and not os.path.lexists(slot.folder)
+
     def take(self, chunk: str, limit: int, now: datetime, life: timedelta) -> str | None:
         """Takes a slot for a new order; None when `limit` orders are alive."""
         slot = self._slot(chunk, now, life, order=None)
@@ -106,12 +110,17 @@ class SlotBook:
 
         return self._change(now, add)
 
-    def adopt(self, chunk: str, order: int, now: datetime, life: timedelta) -> str:
-        """Takes over the slot of an order that lives already, also when the limit is reached: it counts either way."""
+    def adopt(self, chunk: str, order: int, now: datetime, life: timedelta, limit: int | None = None) -> str | None:
+        """Takes over the slot of an order that lives already, also when the limit is reached: it counts either way.
+
+        With a `limit`, one that has no slot begins to work only now and waits its turn: None when `limit` are alive.
+        """
         fresh = self._slot(chunk, now, life, order)
 
-        def take_over(slots: list[Slot]) -> str:
+        def take_over(slots: list[Slot]) -> str | None:
             known = next((slot for slot in slots if slot.order == order), None)
+            if known is None and limit is not None and len(slots) >= limit:
+                return None
             if known is None:
                 slots.append(fresh)
                 return fresh.id
@@ -225,7 +234,10 @@ class _CannotShareError(Exception):
 
 
 def is_process_alive(process: int) -> bool:
-    """Whether a process of this machine exists. Always true where asking could harm it (Windows)."""
+    """Whether a process of this machine runs. Always true where asking could harm it (Windows).
+
+    One that has ended and that its parent has not looked at yet (a zombie) does not run; Linux alone tells.
+    """
     if sys.platform == "win32":
         return True
     try:
@@ -234,4 +246,13 @@ def is_process_alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    try:
+        said = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return False
+    # The state follows the command's name, which stands in brackets and may hold any character.
+    return said.rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])

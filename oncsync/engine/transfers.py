@@ -15,8 +15,10 @@ from typing import TypeAlias
 import msgspec
 
 from oncsync.api import ArrivingFile, EndOfFiles, Expired, FailedRun, NoData, NotReady, Session, open_file
+from oncsync.api.archive import MissingFile, open_archive_file
 from oncsync.atomic import folder_error
 from oncsync.errors import FaultError, OncsyncError
+from oncsync.listed import ListedFile
 from oncsync.state import META
 
 
@@ -53,6 +55,7 @@ class Present(msgspec.Struct, frozen=True):
 
 
 Looked: TypeAlias = Present | NotReady | EndOfFiles | NoData | Expired | FailedRun
+ArchivedAnswer: TypeAlias = Fetched | MissingFile | Broken | Stopped
 Answer: TypeAlias = Fetched | NotReady | EndOfFiles | NoData | Expired | FailedRun | Broken | Stopped
 
 
@@ -77,7 +80,23 @@ def fetch(session: Session, job: Job, partial_folder: Path, stop: threading.Even
         return Broken(error)
 
 
-def _receive(arriving: ArrivingFile, job: Job, partial_folder: Path, stop: threading.Event) -> Answer:
+def fetch_archived(
+    session: Session, file: ListedFile, job: Job, partial_folder: Path, stop: threading.Event
+) -> ArchivedAnswer:
+    """Fetches one archive file from its start; never raises for what the service or the disk does."""
+    try:
+        answer = open_archive_file(session, file.name, listed=file)
+        if not isinstance(answer, ArrivingFile):
+            return answer
+        with answer:  # a body without a byte came this far only where the listing says so
+            return _receive(answer, job, partial_folder, stop, may_be_empty=True)
+    except OncsyncError as error:
+        return Broken(error)
+
+
+def _receive(
+    arriving: ArrivingFile, job: Job, partial_folder: Path, stop: threading.Event, *, may_be_empty: bool = False
+) -> Fetched | Broken | Stopped:
     """Writes the body to a partial file of a name that no other process uses, removed unless it is whole."""
     name = f"{job.chunk}-{job.run_id}-{job.index}.{secrets.token_hex(4)}.part"
     path = partial_folder / name
@@ -92,7 +111,7 @@ def _receive(arriving: ArrivingFile, job: Job, partial_folder: Path, stop: threa
                 _write_all(stream, block)
                 hasher.update(block)
                 count += len(block)
-        if count == 0 and arriving.length != 0:
+        if count == 0 and arriving.length != 0 and not may_be_empty:
             return Broken(FaultError("The service sent an empty file without saying that it is empty"))
         is_whole = True
         return Fetched(arriving.name, name, count, hasher.hexdigest(), unverified=arriving.length is None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+Tell: TypeAlias = Callable[[str], None]
+"""Whoever takes a sentence for people."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +22,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
 
 
-class Counts(msgspec.Struct, kw_only=True):
+class Counts(msgspec.Struct, kw_only=True, rename="camel"):
     """How far a sync is. `alive` orders are queued or running at the service; `bytes` arrived in this run."""
 
     total: int = 0

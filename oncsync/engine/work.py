@@ -19,6 +19,7 @@ from oncsync.engine.outcomes import explain, judge_download
 from oncsync.engine.pace import Pace
 from oncsync.engine.plan import PlannedChunk, Terms
 from oncsync.engine.transfers import Answer, Broken, Fetched, Job, Stopped
+from oncsync.listed import ListedFile
 from oncsync.lockfile import describe_request
 from oncsync.state import META, FileRecord
 from oncsync.timespan import format_instant
@@ -103,6 +104,40 @@ def _short(instant: str) -> str:
     return instant.removesuffix("T00:00:00.000Z").removesuffix(".000Z")
 
 
+@dataclass(slots=True)
+class FileWork:
+    """The conductor's notes on one archive file that is under way; of those that wait there is none."""
+
+    planned: PlannedChunk
+    job: Job
+    tries: int = 0
+    successes_at_failure: int = 0
+    came: tuple[int, str] | None = None
+    """Length and SHA-256 of what came before and was not believed (open question 2)."""
+    notes: list[str] = field(default_factory=list)
+    held_before: tuple[FileRecord, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The chunk's id."""
+        return self.planned.id
+
+    @property
+    def file(self) -> ListedFile:
+        """What the listing says of the file; a chunk without one needs nothing."""
+        file = self.planned.wanted.chunk.file
+        assert file is not None
+        return file
+
+    @property
+    def label(self) -> str:
+        """What a person calls the chunk: the file's name at the service."""
+        return self.file.name
+
+
+AnyWork: TypeAlias = Work | FileWork
+
+
 class Keep(msgspec.Struct, frozen=True):
     """The file is whole; `follow` asks for the next index, because nobody said that this was the last."""
 
@@ -137,6 +172,8 @@ class Fail(msgspec.Struct, frozen=True):
     reason: str
     is_permanent: bool = False
     run_failed: bool = False
+    is_missing: bool = False
+    """What the service announced is not there, or never gets ready: only another order can bring it."""
     error: Broken | None = None
 
 
@@ -159,7 +196,8 @@ def react_to_file(work: Work, job: Job, answer: Answer, tries: int, waited: floa
         return _react_to_failed_run(answer)
     if isinstance(answer, NotReady):
         if waited > pace.synchronize_patience:
-            return Fail(f"file {job.index} was not ready {waited / 60:.0f} min after its run was complete")
+            text = f"file {job.index} was not ready {waited / 60:.0f} min after its run was complete"
+            return Fail(text, is_missing=True)
         return Again("not ready", answer.retry_after)
     if isinstance(answer, Broken):
         return _react_to_break(answer, tries, pace)
@@ -264,4 +302,4 @@ def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expire
     if tries < pace.late_file_attempts:
         return Again("late")
     announced = "1 file" if count == 1 else f"{count} files"
-    return Fail(f"the service announced {announced}, but has no file {job.index}")
+    return Fail(f"the service announced {announced}, but has no file {job.index}", is_missing=True)

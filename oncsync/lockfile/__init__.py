@@ -2,7 +2,7 @@
 
 from oncsync.lockfile.archived import shard_name, shards_of, sort_files, with_shards, year_bounds
 from oncsync.lockfile.branches import has_conflicts, our_side
-from oncsync.lockfile.compare import EntryChange, LockChange, compare_locks, describe_request
+from oncsync.lockfile.compare import EntryChange, FilesChange, LockChange, compare_locks, describe_request
 from oncsync.lockfile.records import (
     SOURCE_KEYS,
     Chunk,
@@ -26,6 +26,7 @@ __all__ = [
     "SOURCE_KEYS",
     "Chunk",
     "EntryChange",
+    "FilesChange",
     "Lock",
     "LockChange",
     "LockEntry",

@@ -8,12 +8,13 @@ has one line for each device, year (and place), with how many files and bytes th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from oncsync.listed import Size
 from oncsync.lockfile.flow import flow
 from oncsync.lockfile.records import SOURCE_KEYS, Chunk, ChunkId, Lock, LockedRequest, LockEntry, digest
 from oncsync.naming import safe_component
@@ -31,9 +32,9 @@ class ArchiveLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     request: ChunkId
     service: Literal["archivefile"]
     device_code: str
-    year: int
-    files: int
-    bytes: int
+    year: Annotated[int, msgspec.Meta(ge=1, le=9999)]
+    files: Size
+    bytes: Size
     location_code: str | None = None
     device_category_code: str | None = None
 
@@ -43,7 +44,7 @@ decode_archive_line = msgspec.json.Decoder(ArchiveLine).decode
 
 def archive_record(request: LockedRequest) -> dict[str, object]:
     """Gives the members of a request's line."""
-    files, length = request.summary or (len(request.chunks), sum(_bytes(chunk) for chunk in request.chunks))
+    files, length = request.summary or _count(request.chunks)
     return {
         "request": request.id,
         "service": request.service,
@@ -54,8 +55,9 @@ def archive_record(request: LockedRequest) -> dict[str, object]:
     }
 
 
-def _bytes(chunk: Chunk) -> int:
-    return (chunk.file.bytes or 0) if chunk.file else 0
+def _count(chunks: Sequence[Chunk]) -> tuple[int, int]:
+    """Gives how many files and bytes there are."""
+    return len(chunks), sum((chunk.file.bytes or 0) if chunk.file else 0 for chunk in chunks)
 
 
 def archive_request(line: ArchiveLine, chunks: tuple[Chunk, ...]) -> LockedRequest:
@@ -107,7 +109,7 @@ def shard_name(entry: str, request: LockedRequest) -> str:
     device = request.source["deviceCode"]
     plain = _PLAIN_DEVICE.fullmatch(device) is not None and safe_component(device) == device
     name = device if plain else f"{safe_component(device)}~{digest(device)[:_MARK_LENGTH]}"
-    return f"{safe_component(entry)}/{name}-{request.begin:%Y}.lock"
+    return f"{safe_component(entry)}/{name}-{request.begin.year:04}.lock"
 
 
 def shards_of(lock: Lock) -> Iterator[tuple[str, Lock]]:
@@ -130,27 +132,27 @@ def with_shards(lock: Lock, read: Callable[[str], Lock | None]) -> tuple[Lock, t
     def whole(entry: LockEntry) -> LockEntry:
         if all(request.summary is None for request in entry.requests):
             return entry
-        shards: dict[str, Mapping[str, LockedRequest]] = {}
+        shards: dict[str, Mapping[str, tuple[Chunk, ...]]] = {}
         requests = []
         for request in entry.requests:
             if request.summary is not None:
                 name = shard_name(entry.name, request)
                 if name not in shards:
-                    shards[name] = _requests_of(read(name), lock.server)
-                held = shards[name].get(request.id)
-                if held is None:
+                    shards[name] = _chunks_of(read(name), lock.server)
+                chunks = shards[name].get(request.id, ())
+                if request.summary != _count(chunks):
                     faults[name] = None
-                request = msgspec.structs.replace(request, summary=None, chunks=held.chunks if held else ())
+                request = msgspec.structs.replace(request, summary=None, chunks=chunks)
             requests.append(request)
         return msgspec.structs.replace(entry, requests=tuple(requests))
 
     return msgspec.structs.replace(lock, entries=tuple(map(whole, lock.entries))), tuple(faults)
 
 
-def _requests_of(shard: Lock | None, server: str) -> dict[str, LockedRequest]:
+def _chunks_of(shard: Lock | None, server: str) -> dict[str, tuple[Chunk, ...]]:
     if shard is None or shard.server != server:
         return {}
-    return {request.id: request for entry in shard.entries for request in entry.requests}
+    return {request.id: request.chunks for entry in shard.entries for request in entry.requests}
 
 
 def sort_files(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:

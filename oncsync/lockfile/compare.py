@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from oncsync.listed import ListedFile
 from oncsync.lockfile.records import Lock, LockedRequest, LockEntry
 
 SETTINGS = {
@@ -14,7 +17,27 @@ SETTINGS = {
     "maxOrderHours": "max_order_hours",
     "lateDays": "late_days",
     "refreshOpen": "refresh_open",
+    "latest": "latest",
+    "keep": "keep",
 }
+
+
+class FilesChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many archive files an entry has and how large they are, and those that came, went, or are told otherwise.
+
+    Bytes are those of a download as far as the listing tells; `changed_bytes` are those of the files as they are now.
+    `unlisted` files are there, and ONC lists them no more.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    unlisted: int = 0
+    added: int = 0
+    added_bytes: int = 0
+    removed: int = 0
+    removed_bytes: int = 0
+    changed: int = 0
+    changed_bytes: int = 0
 
 
 class EntryChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -30,6 +53,8 @@ class EntryChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     requests_removed: tuple[str, ...] = ()
     chunks_added: int = 0
     chunks_removed: int = 0
+    files: FilesChange | None = None
+    """The archive files among the chunks; None for an entry without any."""
     settings_changed: tuple[str, ...] = ()
     """Settings of the entry that differ, in the manifest's spelling; `relative` and `pinned` too."""
     is_reworded: bool = False
@@ -70,6 +95,7 @@ def compare_locks(old: Lock | None, new: Lock) -> LockChange:
             change="removed",
             requests_removed=tuple(describe_request(request) for request in entry.requests),
             chunks_removed=len(_chunk_ids(entry)),
+            files=_compare_files(entry, None),
         )
         for key, entry in before.items()
         if key not in after
@@ -92,10 +118,17 @@ def _compare_entries(old: LockEntry | None, new: LockEntry) -> EntryChange:
     chunks = _chunk_ids(new)
     replace = msgspec.structs.replace
     same = EntryChange(
-        kind=new.kind, name=new.name, change="same", requests=len(new.requests), chunks=len(chunks), asks_the_same=True
+        kind=new.kind,
+        name=new.name,
+        change="same",
+        requests=len(new.requests),
+        chunks=len(chunks),
+        files=_compare_files(new, new),
+        asks_the_same=True,
     )
     if old == new:
         return same
+    same = replace(same, files=_compare_files(old, new))
     if old is None:
         added = tuple(describe_request(request) for request in new.requests)
         return replace(same, change="added", requests_added=added, chunks_added=len(chunks), asks_the_same=False)
@@ -123,6 +156,35 @@ def _compare_entries(old: LockEntry | None, new: LockEntry) -> EntryChange:
         reviewed_changed=reviewed,
         asks_the_same=_without_descriptions(old) == _without_descriptions(new),
     )
+
+
+def _compare_files(old: LockEntry | None, new: LockEntry | None) -> FilesChange | None:
+    before, after = _files(old), _files(new)
+    if not before and not after:
+        return None
+    added = [file for key, file in after.items() if key not in before]
+    removed = [file for key, file in before.items() if key not in after]
+    changed = [file for key, file in after.items() if key in before and before[key] != file]
+    return FilesChange(
+        files=len(after),
+        bytes=_bytes(after.values()),
+        unlisted=sum(not file.is_listed for file in after.values()),
+        added=len(added),
+        added_bytes=_bytes(added),
+        removed=len(removed),
+        removed_bytes=_bytes(removed),
+        changed=len(changed),
+        changed_bytes=_bytes(changed),
+    )
+
+
+def _files(entry: LockEntry | None) -> dict[str, ListedFile]:
+    requests = entry.requests if entry else ()
+    return {chunk.id: chunk.file for request in requests for chunk in request.chunks if chunk.file is not None}
+
+
+def _bytes(files: Iterable[ListedFile]) -> int:
+    return sum(file.bytes or 0 for file in files)
 
 
 def _settings_changed(old: LockEntry, new: LockEntry) -> tuple[str, ...]:

@@ -107,6 +107,8 @@ class LockEntry(msgspec.Struct, frozen=True, kw_only=True):
     max_order_hours: float | None = None
     late_days: float | None = None
     refresh_open: str | None = None
+    latest: bool | None = None
+    keep: str | None = None
     requests: tuple[LockedRequest, ...] = ()
 
     @property

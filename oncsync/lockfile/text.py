@@ -101,6 +101,8 @@ def _entry_record(entry: LockEntry) -> dict[str, object]:
         "maxOrderHours": entry.max_order_hours,
         "lateDays": entry.late_days,
         "refreshOpen": entry.refresh_open,
+        "latest": entry.latest,
+        "keep": entry.keep,
     }
     return record | {key: value for key, value in optional.items() if value is not None}
 
@@ -179,10 +181,13 @@ class _EntryLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     max_order_hours: float | None = None
     late_days: float | None = None
     refresh_open: str | None = None
+    latest: bool | None = None
+    keep: str | None = None
 
     def __post_init__(self) -> None:
-        if self.refresh_open is not None:
-            parse_duration(self.refresh_open)
+        for duration in (self.refresh_open, self.keep):
+            if duration is not None:
+                parse_duration(duration)
         if (self.download is None) == (self.row is None):
             raise ValueError("an entry is either a download or a row")
 
@@ -344,6 +349,8 @@ def _lock_entry(line: _EntryLine, requests: list[LockedRequest]) -> LockEntry:
         max_order_hours=line.max_order_hours,
         late_days=line.late_days,
         refresh_open=line.refresh_open,
+        latest=line.latest,
+        keep=line.keep,
         requests=tuple(requests),
     )
 

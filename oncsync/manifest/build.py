@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from oncsync.manifest.events import events_path
-from oncsync.manifest.model import Download, Events, Near, Place, Request, Settings
+from oncsync.manifest.model import FILTER_MEMBERS, Download, Events, Near, Place, Request, Settings
 from oncsync.manifest.source import content_digest
 from oncsync.manifest.typed import Document, ValuePath
 
-LIST_MEMBERS = {
-    "locationCode": "location_codes",
-    "deviceCategoryCode": "device_category_codes",
-    "deviceCode": "device_codes",
-    "propertyCode": "property_codes",
-    "dataProductCode": "data_product_codes",
-    "dataProductName": "data_product_names",
-    "extension": "extensions",
-    "prefer": "prefer",
-}
+LIST_MEMBERS = {**FILTER_MEMBERS, "prefer": "prefer"}
 PATTERN_MEMBERS = {"match": "match", "notMatch": "not_match"}
 PLAIN_MEMBERS = {
     "name": "name",
@@ -42,6 +33,8 @@ PLAIN_MEMBERS = {
     "maxSize": "max_size",
     "newest": "newest",
     "limit": "limit",
+    "latest": "latest",
+    "keep": "keep",
     "columns": "columns",
 }
 REQUEST_MEMBERS = {
@@ -65,6 +58,7 @@ SETTING_MEMBERS = {
     "maxOrderHours": "max_order_hours",
     "lateDays": "late_days",
     "refreshOpen": "refresh_open",
+    "minFree": "min_free",
     "state": "state",
 }
 
@@ -75,6 +69,8 @@ def build_settings(settings: Mapping[str, Any]) -> Settings:
     for key in ("begin_run", "end_run"):
         if key in members:
             members[key] = members[key].rjust(8, "0")
+    if "min_free" in members:
+        members["min_free"] = str(members["min_free"])
     if members.get("download_queue_size") == "unlimited":
         members["download_queue_size"] = None
     return Settings(**members)
@@ -120,7 +116,7 @@ def build_request(document: Document, index: int) -> Request:
     return Request(**members, place=document.place(path), places=_places(document, path, entry))
 
 
-def split_codes(value: str | list[str]) -> tuple[str, ...]:
+def split_codes(value: str | Sequence[str]) -> tuple[str, ...]:
     """Gives the codes of one text, a comma list or a list, each once, in order."""
     texts: Iterable[str] = [value] if isinstance(value, str) else value
     words = (word.strip() for text in texts for word in text.split(","))

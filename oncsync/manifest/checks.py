@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from oncsync.manifest.mistakes import Mistakes, did_you_mean, shown
+from oncsync.manifest.keeping import check_keep
+from oncsync.manifest.mistakes import Mistakes, shown
 from oncsync.manifest.model import ALL_SPLITS, DEFAULT_SPLITS, SERVER_NAMES
 from oncsync.manifest.server import server_fault
 from oncsync.manifest.typed import Document, ValuePath
 from oncsync.manifest.validate import manifest_schema
 from oncsync.manifest.wording import name_of, note_missing
 from oncsync.naming import TEMPLATE_FIELDS, TemplateError, check_template
+from oncsync.spelling import did_you_mean
 from oncsync.timespan import (
     UTC,
     TimeTextError,
@@ -25,7 +27,7 @@ from oncsync.timespan import (
     parse_instant,
 )
 
-ARCHIVE_KEYS = ("match", "notMatch", "minSize", "maxSize", "newest", "limit")
+ARCHIVE_KEYS = ("match", "notMatch", "minSize", "maxSize", "newest", "limit", "keep")
 ORDER_KEYS = ("options", "pinOptions", "splitDateRange", "dayOfWeek", "maxOrderHours", "refreshOpen")
 CODE_KEYS = ("locationCode", "deviceCategoryCode", "deviceCode", "propertyCode", "dataProductCode", "extension")
 FILTER_KEYS = (*CODE_KEYS, "dataProductName")
@@ -325,6 +327,8 @@ class _Entry:
                     f"`{key}` has no meaning for `service: {_service(is_archive)}`",
                     f"remove it, or write `service: {needed}`",
                 )
+        if is_archive:
+            check_keep(self._document, self._path, self._entry, self._mistakes)
         padding = self._entry.get("events", {}).get("padding") if isinstance(self._entry.get("events"), dict) else None
         _check_step(self._document, (*self._path, "events", "padding"), padding, self._mistakes)
 

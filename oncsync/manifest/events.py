@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 
 from oncsync.errors import InputError
-from oncsync.manifest.mistakes import Mistakes, UnreadableError, did_you_mean, shown
+from oncsync.manifest.mistakes import Mistakes, UnreadableError, shown
 from oncsync.manifest.model import Download, Place
 from oncsync.manifest.source import decode, path_beside, read_limited, shown_path
 from oncsync.manifest.typed import Document
+from oncsync.spelling import did_you_mean
 from oncsync.timespan import TimeTextError, parse_instant
 
 MOST_BYTES = 64 * 1024 * 1024

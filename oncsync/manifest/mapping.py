@@ -51,6 +51,8 @@ DOWNLOAD_ORDER = (
     "maxSize",
     "newest",
     "limit",
+    "latest",
+    "keep",
 )
 REQUEST_ORDER = (
     "name",

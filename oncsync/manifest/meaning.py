@@ -71,6 +71,8 @@ def _download_meaning(download: Download) -> dict[str, Any]:
         "maxSize": download.max_size,
         "newest": download.newest,
         "limit": download.limit,
+        "latest": download.latest or None,
+        "keep": download.keep,
         "maxOrderHours": download.max_order_hours,
         "lateDays": download.late_days,
         "refreshOpen": download.refresh_open,

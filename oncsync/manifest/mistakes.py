@@ -1,10 +1,9 @@
-"""Collects the mistakes of one manifest, each with its place, and words what several checks have in common."""
+"""Collects the mistakes of one manifest, each with its place, and quotes what was found."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from oncsync.errors import Problem, ProblemsError
 from oncsync.manifest.model import Place
@@ -75,22 +74,3 @@ def shown(value: object) -> str:
     text = " ".join(_TOKEN_SHAPE.sub("...", _QUERY.sub("...", str(value))).split())
     text = "".join(character if character.isprintable() else "?" for character in text)
     return f"`{text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + '...'}`"
-
-
-def nearest(text: str, known: Iterable[str]) -> str | None:
-    """Gives the known word that `text` was probably meant to be, without regard to case."""
-    by_lower = {word.lower(): word for word in known}
-    close = difflib.get_close_matches(text.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[close[0]] if close else None
-
-
-def did_you_mean(text: str, known: Iterable[str]) -> str | None:
-    """Gives the hint that names the nearest known word, None when nothing is near."""
-    word = nearest(text, known)
-    return f"did you mean `{word}`?" if word is not None else None
-
-
-def enumerate_words(words: Iterable[str]) -> str:
-    """Gives words as a message lists them: `a`, `b` or `c`."""
-    quoted = [f"`{word}`" for word in words]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

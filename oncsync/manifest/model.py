@@ -12,6 +12,16 @@ import msgspec
 
 ALL_SPLITS = ("all", "year", "month", "week", "day", "hour")
 DAYS_OF_WEEK = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+FILTER_MEMBERS = {
+    "locationCode": "location_codes",
+    "deviceCategoryCode": "device_category_codes",
+    "deviceCode": "device_codes",
+    "propertyCode": "property_codes",
+    "dataProductCode": "data_product_codes",
+    "dataProductName": "data_product_names",
+    "extension": "extensions",
+}
+"""The member of `Download` for each filter, by the manifest's key."""
 DEFAULT_SPLITS = {"downloads": "month", "requests": "all"}
 SERVERS = {"production": "https://data.oceannetworks.ca/", "qa": "https://qa.oceannetworks.ca/"}
 SERVER_NAMES = (*SERVERS, "sandbox")
@@ -43,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_order_hours: float = 48.0
     late_days: float = 1.0
     refresh_open: str | None = None
+    min_free: str | None = None
     state: str | None = None
 
 
@@ -99,6 +110,10 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
     max_size: str | None = None
     newest: int | None = None
     limit: int | None = None
+    latest: bool = False
+    """Whether the newest files also lie in `latest/NAME/`."""
+    keep: str | None = None
+    """How long archive files stay that a moving span has left behind, once newer ones are here; None: for ever."""
     place: Place | None = None
     places: dict[str, Place] = {}
     """Where each key's value stands, by the manifest's own key, for messages."""

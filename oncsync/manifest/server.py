@@ -6,8 +6,9 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from oncsync.errors import InputError
-from oncsync.manifest.mistakes import did_you_mean, enumerate_words, shown
+from oncsync.manifest.mistakes import shown
 from oncsync.manifest.model import SERVER_NAMES
+from oncsync.spelling import did_you_mean, either
 
 _HINT = "write `production`, `qa`, `sandbox`, or an address such as `https://data.example.org/`"
 
@@ -55,6 +56,6 @@ def checked_server(server: str, source: str) -> str:
         if fault is not None:
             raise InputError(f"{fault[0]} (from {source})", hint=fault[1])
     elif server not in SERVER_NAMES:
-        hint = did_you_mean(server, SERVER_NAMES) or f"write {enumerate_words(SERVER_NAMES)}, or an address"
+        hint = did_you_mean(server, SERVER_NAMES) or f"write {either(SERVER_NAMES)}, or an address"
         raise InputError(f"{source} names no server: {shown(server)}", hint=hint)
     return base_address(server)

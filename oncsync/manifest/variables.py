@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from oncsync.manifest.mistakes import Mistakes, did_you_mean, enumerate_words, shown
+from oncsync.manifest.mistakes import Mistakes, shown
 from oncsync.manifest.model import Place
 from oncsync.manifest.nodes import MapNode, Node, Scalar
+from oncsync.spelling import did_you_mean, either
 
 MAX_LENGTH = 10_000
 """Characters that a text may grow to."""
@@ -89,7 +90,7 @@ class Variables:
         for name in self._overrides:
             if name not in self._declared | self._used:
                 known = sorted(self._declared | self._used)
-                there = f"it has {enumerate_words(known)}" if known else "it has no `vars:`"
+                there = f"it has {either(known)}" if known else "it has no `vars:`"
                 hint = did_you_mean(name, known) or there
                 self._mistakes.add(place, f"`--set {name}=...` names a variable that the manifest lacks", hint)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from oncsync.manifest.mistakes import Mistakes, did_you_mean, enumerate_words, shown
+from oncsync.manifest.mistakes import Mistakes, shown
 from oncsync.manifest.typed import Document, ValuePath
+from oncsync.spelling import did_you_mean, either
 
 TYPE_WORDS = {
     "integer": "a whole number",
@@ -142,7 +143,7 @@ def _unknown_hint(key: str, known: Iterable[str], schema: Mapping[str, Any]) -> 
     home = _home_of(same, schema)
     if home is not None:
         return f"`{same}` stands {home}"
-    return did_you_mean(key, known) or f"it can hold {enumerate_words(known)}"
+    return did_you_mean(key, known) or f"it can hold {either(known)}"
 
 
 def _home_of(key: str, schema: Mapping[str, Any]) -> str | None:
@@ -203,7 +204,7 @@ def _note_choice(found: Finding, schema: Mapping[str, Any], document: Document, 
     else:
         choices = next(branch["enum"] for branch in found.allowed if "enum" in branch)
         rest = f", or {found.schema['errorMessage']}"
-    message = f"{_label(found.path)} cannot be {_words(found.instance)}; allowed: {enumerate_words(choices)}{rest}"
+    message = f"{_label(found.path)} cannot be {_words(found.instance)}; allowed: {either(choices)}{rest}"
     written = str(found.instance).lower()
     begins = [choice for choice in choices if written.startswith(choice.lower())]
     hint = f"did you mean `{begins[0]}`?" if begins else did_you_mean(written, choices)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from oncsync.lockfile import Lock
-from oncsync.report.outlook import Amount, EntryOutlook, Ordered, Outlook, forecast
+from oncsync.report.outlook import Amount, EntryOutlook, Ordered, Outlook, forecast, is_much
 from oncsync.report.sizes import ask_sizes
-from oncsync.report.status import EntryStatus, FailureStatus, RequestStatus, Status, make_status
+from oncsync.report.status import EntryStatus, FailureStatus, RequestStatus, Status, aged_entries, make_status
 from oncsync.state import State
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ __all__ = [
     "Outlook",
     "RequestStatus",
     "Status",
+    "aged_entries",
     "forecast",
+    "is_much",
     "make_outlook",
     "make_status",
 ]
@@ -38,5 +40,5 @@ def make_outlook(
     if session is None or not outlook.total.unsized:
         return outlook
     unsized = {key for key, amount in outlook.by_entry().items() if amount.unsized}
-    unknown = [(one.request, one.chunk) for one in listed if one.entry.key in unsized]
+    unknown = [(one.request, one.chunk) for one in listed if one.entry.key in unsized and not one.request.is_archive]
     return forecast(lock, listed, state, at_a_time, ask_sizes(session, unknown))

@@ -20,12 +20,15 @@ from oncsync.state import FINAL_OUTCOMES, ChunkState, State
 ABOUT_AS_LONG = 2.0
 """Chunks up to this much longer or shorter take about the same time."""
 
+MANY_ORDERS = 500
+MANY_BYTES = 100_000_000_000
+
 Kind: TypeAlias = tuple[object, ...]
 Seconds: TypeAlias = float
 
 
 class Ordered(Protocol):
-    """A chunk that is to be ordered, with the entry and the request that want it."""
+    """A chunk that is to be ordered, or an archive file that is to be fetched, with the entry and request for it."""
 
     @property
     def entry(self) -> LockEntry: ...
@@ -42,7 +45,7 @@ class Sizes(Protocol):
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How much is to be ordered. `seconds` and `bytes` are of the orders that anything is known of, None for none."""
+    """How much is to come. `seconds` and `bytes` are of those that anything is known of, None for none."""
 
     orders: int = 0
     seconds: float | None = 0.0
@@ -51,7 +54,14 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Orders whose time is unknown."""
     bytes: int | None = 0
     unsized: int = 0
-    """Orders whose size is unknown."""
+    """Orders and archive files whose size is unknown."""
+    files: int = 0
+    """Archive files that are to be fetched: nobody has to order them."""
+
+
+def is_much(amount: Amount) -> bool:
+    """Whether a person is asked before so much is ordered: it takes days of the service's time, or fills a disk."""
+    return amount.orders > MANY_ORDERS or (amount.bytes or 0) > MANY_BYTES
 
 
 class EntryOutlook(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -79,6 +89,9 @@ def forecast(lock: Lock, orders: Iterable[Ordered], state: State, at_a_time: int
     history = History(lock, state)
     tallies = {entry.key: _Tally() for entry in lock.entries}
     for one in orders:
+        if one.request.is_archive:
+            tallies[one.entry.key].add_file(one.chunk.file.bytes if one.chunk.file else None)
+            continue
         size = history.bytes_of(one.request, one.chunk)
         if size is None and sizes is not None:
             size = sizes.bytes_of(one.request, one.chunk)
@@ -96,7 +109,7 @@ class _Tally:
     """Adds up what is known of some orders."""
 
     def __init__(self) -> None:
-        self.orders = self.untimed = self.unsized = 0
+        self.orders = self.untimed = self.unsized = self.files = 0
         self.seconds = self.longest = self.bytes = 0.0
 
     def add(self, seconds: float | None, size: float | None) -> None:
@@ -107,8 +120,14 @@ class _Tally:
         self.longest = max(self.longest, seconds or 0.0)
         self.bytes += size or 0.0
 
+    def add_file(self, size: int | None) -> None:
+        self.files += 1
+        self.unsized += size is None
+        self.bytes += size or 0
+
     def take(self, other: _Tally) -> None:
         self.orders += other.orders
+        self.files += other.files
         self.untimed += other.untimed
         self.unsized += other.unsized
         self.seconds += other.seconds
@@ -121,8 +140,9 @@ class _Tally:
             orders=self.orders,
             seconds=None if self.orders and self.untimed == self.orders else round(lasts, 1),
             untimed=self.untimed,
-            bytes=None if self.orders and self.unsized == self.orders else round(self.bytes),
+            bytes=None if self.unsized and self.unsized == self.orders + self.files else round(self.bytes),
             unsized=self.unsized,
+            files=self.files,
         )
 
 
@@ -134,6 +154,8 @@ class History:
         kinds: dict[str, Kind] = {}
         for entry in lock.entries:
             for request in entry.requests:
+                if request.is_archive:
+                    continue
                 self._digests[request.id] = request.product_digest
                 kinds[self._digests[request.id]] = _kind_of(request)
         self._of_product: Mapping[str, _Record] = defaultdict(_Record)

@@ -5,7 +5,7 @@ Reads the events file and holds its codes against the service; the rest is pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,11 +14,12 @@ import msgspec
 from oncsync.errors import Problem, ProblemsError
 from oncsync.manifest import Download, Request
 from oncsync.manifest.events import Event, EventList, read_events
-from oncsync.resolver.findings import EntryError, enumerate_codes, suggest, where
+from oncsync.resolver.findings import EntryError, where
 from oncsync.resolver.requests import Cut, Piece, Site
 from oncsync.resolver.spans import describe_widening, evaluate_span, moving_bounds
 from oncsync.resolver.survey import Survey
 from oncsync.resolver.windows import EventWindows, pad_event
+from oncsync.spelling import enumerate_codes, suggest
 from oncsync.timespan import Duration, Span, TimeTextError, format_instant, parse_duration
 
 MOST_SHOWN = 3
@@ -128,10 +129,8 @@ def _places_below(places: Iterable[str], survey: Survey) -> dict[str, frozenset[
 def _check_event_codes(download: Download, events: Sequence[Event], survey: Survey) -> None:
     """Raises `EntryError` with every row that names a place, a kind or an instrument the service does not know."""
     problems = _unknown(download, events, "locationCode", "location_code", lambda: survey.tree().names, survey)
-    problems += _unknown(
-        download, events, "deviceCategoryCode", "device_category_code", lambda: survey.category_names(), survey
-    )
-    problems += _unknown(download, events, "deviceCode", "device_code", lambda: survey.all_devices(), survey)
+    problems += _unknown(download, events, "deviceCategoryCode", "device_category_code", survey.category_names, survey)
+    problems += _unknown(download, events, "deviceCode", "device_code", survey.device_names, survey)
     if problems:
         raise EntryError(*problems)
 
@@ -141,14 +140,14 @@ def _unknown(
     events: Sequence[Event],
     key: str,
     member: str,
-    ask: Callable[[], Iterable[str]],
+    ask: Callable[[], Mapping[str, str]],
     survey: Survey,
 ) -> list[Problem]:
     named = {code for event in events if (code := getattr(event, member))}
     if not named:
         return []
-    known = set(ask())
-    strange = {code for code in named - known if key != "locationCode" or not survey.has_place(code)}
+    known = ask()
+    strange = {code for code in named - known.keys() if key != "locationCode" or not survey.has_place(code)}
     return [
         Problem(str(event.place), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, known))
         for event in events

@@ -9,12 +9,13 @@ import msgspec
 
 from oncsync.api.records import DataProduct
 from oncsync.errors import Problem
+from oncsync.listings import EntryListing
 from oncsync.lockfile import LockedRequest, sort_requests
 from oncsync.manifest import Download, Manifest, effective_split
 from oncsync.resolver.about import describe_site
 from oncsync.resolver.asked import Asked, what_is_asked
 from oncsync.resolver.earlier import Earlier
-from oncsync.resolver.findings import EntryError, Remark, TooManyError, enumerate_codes, suggest, where
+from oncsync.resolver.findings import EntryError, Remark, TooManyError, where
 from oncsync.resolver.near import describe_unplaced, sites_near
 from oncsync.resolver.options import (
     ChosenProduct,
@@ -35,6 +36,7 @@ from oncsync.resolver.products import (
 from oncsync.resolver.requests import Cut, Site, TooManyChunksError, build_requests, check_count, mark_repeats
 from oncsync.resolver.selection import select_sites, unknown_codes
 from oncsync.resolver.survey import Survey
+from oncsync.spelling import enumerate_codes, suggest
 from oncsync.timespan import TimeTextError, format_instant
 
 MANY_HINT = "every chunk is an order of its own: split into longer pieces, or narrow the span or the filters"
@@ -43,6 +45,14 @@ MOST_ASKED_FOR_A_MESSAGE = 8
 
 Source = tuple[tuple[str, str], ...]
 """What names an instrument in a request, in ONC's spelling: place and category, or device, and the property if any."""
+
+
+class Unheard(msgspec.Struct, frozen=True):
+    """Says what could not be learned of one instrument; `kept` tells whether it has lines all the same."""
+
+    message: str
+    hint: str | None
+    kept: bool
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -54,6 +64,11 @@ class Resolved(msgspec.Struct, frozen=True):
     """Whether nothing was deployed in the span, though something was at another time."""
     lost: tuple[str, ...] = ()
     """Instruments that are still there, whose products the service suddenly does not list: their lines were kept."""
+    unheard: tuple[Unheard, ...] = ()
+    is_partial: bool = False
+    """Whether instruments are missing altogether, so that the entry has to be resolved again."""
+    listing: EntryListing | None = None
+    """What was listed of archive files, to be remembered when the lock is written."""
 
 
 class _Gathering:
@@ -114,9 +129,6 @@ def resolve_download(
 
     `earlier` is what the lock that stands knows of the entry; `allow_many` lets it have any number of chunks.
     """
-    if download.service != "dataProductDelivery":
-        message = f"`{download.name}`: this version of oncsync cannot resolve `service: {download.service}` yet"
-        raise EntryError(Problem(where(download, "service"), message))
     cut = Cut(*effective_split(manifest.settings, download), allow_many)
     asked = what_is_asked(download, manifest.path, survey, cut, now)
     if asked.span is None:
@@ -125,7 +137,7 @@ def resolve_download(
     sites = [site.seen_from(now) for site in sites_near(download, found)]
     present = [site for site in sites if asked.pieces(site)]
     if not present:
-        return Resolved((), _remarks(download, [*asked.remarks, _describe_absence(asked, sites)]), is_quiet=True)
+        return Resolved((), _remarks(download, [*asked.remarks, describe_absence(asked, sites)]), is_quiet=True)
     gathering = _Gathering(earlier or Earlier())
     gathering.remarks += asked.remarks
     gathering.remarks += describe_unplaced(download, (site for site in found if asked.pieces(site)))
@@ -146,7 +158,7 @@ def _remarks(download: Download, texts: Iterable[str]) -> tuple[Remark, ...]:
     return tuple(Remark(download.name, text) for text in dict.fromkeys(texts))
 
 
-def _describe_absence(asked: Asked, sites: Sequence[Site]) -> str:
+def describe_absence(asked: Asked, sites: Sequence[Site]) -> str:
     """Says that nothing was deployed when it was asked for, and when it was."""
     assert asked.span is not None
     first = min(site.begin for site in sites)
@@ -226,7 +238,7 @@ def _unknown_products(download: Download, listings: Sequence[Sequence[DataProduc
     codes, extensions = codes_of(listed)
     dropped_codes = download.exclude.get("dataProductCode", ())
     dropped_extensions = download.exclude.get("extension", ())
-    strange_names = [name for name in download.data_product_names if not _names_any(name, listed)]
+    strange_names = [name for name in download.data_product_names if not names_any(name, listed)]
     named = {*download.extensions, *download.prefer, *dropped_extensions}
     is_known = codes.issuperset({*download.data_product_codes, *dropped_codes}) and extensions.issuperset(named)
     if is_known and not strange_names:
@@ -239,15 +251,17 @@ def _unknown_products(download: Download, listings: Sequence[Sequence[DataProduc
         *unknown_codes(download, "extension", download.extensions, extensions | all_extensions),
         *unknown_codes(download, "extension", dropped_extensions, extensions | all_extensions, at="exclude"),
         *unknown_codes(download, "extension", download.prefer, extensions | all_extensions, at="prefer"),
-        *(_unknown_name(download, name, everything) for name in strange_names if not _names_any(name, everything)),
+        *(unknown_name(download, name, everything) for name in strange_names if not names_any(name, everything)),
     ]
 
 
-def _names_any(name: str, products: Iterable[DataProduct]) -> bool:
+def names_any(name: str, products: Iterable[DataProduct]) -> bool:
+    """Whether the name of some product holds the words, without regard to case."""
     return any(name.casefold() in product.data_product_name.casefold() for product in products)
 
 
-def _unknown_name(download: Download, name: str, products: Iterable[DataProduct]) -> Problem:
+def unknown_name(download: Download, name: str, products: Iterable[DataProduct]) -> Problem:
+    """Gives the problem of a name that no product has."""
     hint = suggest(name, {product.data_product_name for product in products if product.data_product_name})
     message = f"`{download.name}`: no data product of ONC is called `{name}`"
     return Problem(where(download, "dataProductName"), message, hint)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from oncsync.errors import Problem
 from oncsync.manifest import Download, Near
-from oncsync.resolver.findings import EntryError, enumerate_codes, where
+from oncsync.resolver.findings import EntryError, where
 from oncsync.resolver.requests import Site
+from oncsync.spelling import enumerate_codes
 
 EARTH_RADIUS_KM = 6371.0088
 

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from oncsync.api.records import AllowableRange, DataProduct, ProductOption
+from oncsync.api.records import NO_OPTION, DataProduct, ProductOption
 from oncsync.errors import Problem
 from oncsync.manifest import Download
-from oncsync.resolver.findings import enumerate_codes, suggest, where
-
-NO_OPTION = "dpo_none"
-"""A placeholder among the sub-options, which is never sent."""
+from oncsync.resolver.findings import where
+from oncsync.spelling import enumerate_codes, enumerate_values, in_order, suggest
 
 Scoped = Mapping[str, Mapping[str, str]]
 """Options by what they are for: "" for all products, `CODE` or `CODE/ext`."""
@@ -308,15 +306,6 @@ def see(products: Iterable[DataProduct]) -> str:
 
 
 def _allowed(option: ProductOption) -> str:
-    listed = enumerate_codes(option.allowable_values, most=20)
-    return f"allowed: {' or '.join(filter(None, [listed, _range_words(option.allowable_range)]))}"
-
-
-def _range_words(bounds: AllowableRange | None) -> str:
-    """Gives `a whole number from 1 to 60 s`, as far as the bounds are known."""
-    if bounds is None:
-        return ""
-    low = f" from {bounds.lower_bound:g}" if bounds.lower_bound is not None else ""
-    high = f" to {bounds.upper_bound:g}" if bounds.upper_bound is not None else ""
-    unit = f" {bounds.unit_of_measure}" if bounds.unit_of_measure else ""
-    return f"{'a whole number' if bounds.only_integers else 'a number'}{low}{high}{unit}"
+    listed = enumerate_values(in_order(option.allowable_values), most=20)
+    within = option.allowable_range.words if option.allowable_range is not None else ""
+    return f"allowed: {' or '.join(filter(None, [listed, within]))}"

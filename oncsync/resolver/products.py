@@ -12,7 +12,8 @@ import msgspec
 from oncsync.api.records import DataProduct
 from oncsync.errors import Problem
 from oncsync.manifest import Download
-from oncsync.resolver.findings import enumerate_codes, where
+from oncsync.resolver.findings import where
+from oncsync.spelling import enumerate_codes
 
 
 def is_wanted(product: DataProduct, download: Download) -> bool:

@@ -9,18 +9,22 @@ from itertools import chain
 import msgspec
 
 from oncsync.lockfile import LockEntry
-from oncsync.resolver.findings import Remark, enumerate_codes
+from oncsync.resolver.findings import Remark
+from oncsync.spelling import enumerate_codes
 
 
 def find_repeats(entries: Sequence[LockEntry]) -> list[Remark]:
-    """Says which entries ask for nothing but chunks of others: they can go. Of two that mean the same, the later."""
+    """Says which entries ask for nothing but chunks of others: they can go. Of two that mean the same, the later.
+
+    Which archive files a span that moves has today says nothing of tomorrow, and such an entry may do more than ask.
+    """
     chunks = [{chunk.id for request in entry.requests for chunk in request.chunks} for entry in entries]
     wanted = Counter(chain.from_iterable(chunks))
     superfluous: set[int] = set()
     remarks = []
     for number in reversed(range(len(entries))):
         ids = chunks[number]
-        if not ids or any(wanted[key] < 2 for key in ids):
+        if not ids or _may_mean_more(entries[number]) or any(wanted[key] < 2 for key in ids):
             continue
         wanted.subtract(ids)
         superfluous.add(number)
@@ -28,6 +32,10 @@ def find_repeats(entries: Sequence[LockEntry]) -> list[Remark]:
         bringing = enumerate_codes(entries[one].name for one in others)
         remarks.append(Remark(entries[number].name, f"it asks for nothing that {bringing} does not ask for; it can go"))
     return remarks[::-1]
+
+
+def _may_mean_more(entry: LockEntry) -> bool:
+    return entry.relative is not None and any(request.is_archive for request in entry.requests)
 
 
 def mark_repeating_rows(rows: Sequence[LockEntry]) -> tuple[list[LockEntry], list[Remark]]:

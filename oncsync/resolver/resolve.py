@@ -10,24 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
 
 from oncsync.api.session import Session
 from oncsync.errors import FaultError, Problem, ProblemsError, ServiceError, UnreachableError
-from oncsync.lockfile import Lock, LockEntry, sort_entries
+from oncsync.listings import EntryListing, Listings
+from oncsync.lockfile import Lock, LockEntry, digest, sort_entries
 from oncsync.manifest import Download, Manifest, Request, entry_digest
+from oncsync.resolver.archived import is_by_device, read_before, resolve_archived
 from oncsync.resolver.downloads import MANY_HINT, Resolved, resolve_download
 from oncsync.resolver.earlier import Earlier, read_earlier
-from oncsync.resolver.findings import EntryError, Remark, TooManyError, enumerate_codes, where
+from oncsync.resolver.findings import EntryError, Remark, TooManyError, where
 from oncsync.resolver.repeats import find_repeats, mark_repeating_rows
 from oncsync.resolver.requests import Cut, TooManyChunksError, check_count
 from oncsync.resolver.rows import RowDesk, resolve_row
 from oncsync.resolver.spans import span_expression
 from oncsync.resolver.survey import Survey
+from oncsync.spelling import enumerate_codes
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""When the service's clock turns out further off than this from what a span was evaluated with, it is asked again."""
 LOST_HINT = "their previous lines stand; exclude them, or change the entry, if they are gone for good"
 
 
@@ -46,6 +51,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     lock: Lock
     remarks: tuple[Remark, ...] = ()
     failures: tuple[Failure, ...] = ()
+    listings: Listings = {}
+    """What was listed of archive files, to be remembered when the lock is written."""
 
 
 def resolve_manifest(
@@ -56,11 +63,14 @@ def resolve_manifest(
     *,
     allow_many: bool = False,
     upgrade: bool = False,
+    listings: Listings | None = None,
+    full: bool = False,
 ) -> Resolution:
     """Gives the lock that `manifest` means at `now()` (a UTC instant, the same for all entries).
 
     `allow_many` lets it have more chunks than anyone asks for by mistake; `upgrade` takes the options of `pinOptions`
-    anew, which otherwise stay what they are in `previous`.
+    anew, which otherwise stay what they are in `previous`. `listings` tell what was listed of archive files when
+    `previous` was made; with `full` everything is listed, else only what came since where that is sure to be the same.
 
     `now` is read after the service has answered once, so that it may look at the service's clock. Raises
     `ProblemsError` for what a person must change, `TokenError` when the token is refused and `UnreachableError` when
@@ -68,26 +78,18 @@ def resolve_manifest(
     """
     survey = Survey(session)
     entries: list[Download | Request] = [*manifest.downloads, *manifest.requests]
-    if any(span_expression(entry.begin, entry.end) for entry in entries):
+    if any(_needs_the_clock(entry) for entry in entries):
         with suppress(ServiceError):
             survey.tree()
+    knows_clock = survey.clock_offset is not None
     moment = now()
     before = {entry.key: entry for entry in previous.entries} if previous and previous.server == manifest.server else {}
-    gathered = _Gathered()
-    for download in manifest.downloads:
-        bare = _bare_entry(download, manifest)
-        old = before.get(bare.key)
-        earlier = read_earlier(old, bare.digest, upgrade=upgrade)
-        _resolve_one(
-            download,
-            bare,
-            old,
-            gathered,
-            partial(
-                resolve_download, manifest=manifest, survey=survey, now=moment, earlier=earlier, allow_many=allow_many
-            ),
-        )
-    _resolve_rows(manifest, survey, moment, before, gathered, allow_many, upgrade)
+    flags = _Flags(allow_many, upgrade, full)
+    gathered = _resolve_entries(manifest, survey, moment, before, listings or {}, flags)
+    if not knows_clock and abs(survey.clock_offset or 0.0) > CLOCK_TOLERANCE.total_seconds():
+        right = now()
+        if abs(right - moment) > CLOCK_TOLERANCE and any(span_expression(one.begin, one.end) for one in entries):
+            gathered = _resolve_entries(manifest, survey, right, before, listings or {}, flags)
     gathered.refuse_too_many(entries, allow_many)
     if gathered.problems:
         hint = "`--allow-many` lets an entry have so many chunks" if gathered.has_too_many else None
@@ -96,7 +98,65 @@ def resolve_manifest(
     _refuse_to_go_on_deaf(gathered.faults, asked, survey)
     lock = Lock(server=manifest.server, entries=sort_entries(gathered.entries))
     remarks = (*gathered.remarks, *find_repeats(lock.entries))
-    return Resolution(lock=lock, remarks=remarks, failures=tuple(gathered.failures))
+    return Resolution(lock=lock, remarks=remarks, failures=tuple(gathered.failures), listings=gathered.listings)
+
+
+class _Flags(msgspec.Struct, frozen=True):
+    """How a person wants it resolved."""
+
+    allow_many: bool
+    upgrade: bool
+    full: bool
+
+
+def _needs_the_clock(entry: Download | Request) -> bool:
+    """Whether a span moves with a clock that has to be known before anything is asked.
+
+    Archive files of devices are asked for by one question each, the answer to which tells the time as well (R142).
+    """
+    if span_expression(entry.begin, entry.end) is None:
+        return False
+    is_archive = isinstance(entry, Download) and entry.service == "archivefile"
+    return not (is_archive and isinstance(entry, Download) and entry.events is None and is_by_device(entry))
+
+
+def _resolve_entries(
+    manifest: Manifest,
+    survey: Survey,
+    now: datetime,
+    before: Mapping[tuple[str, str], LockEntry],
+    listings: Listings,
+    flags: _Flags,
+) -> _Gathered:
+    """Resolves each entry by itself at one instant."""
+    gathered = _Gathered()
+    for download in manifest.downloads:
+        bare = _bare_entry(download, manifest)
+        old = before.get(bare.key)
+        resolve: Callable[[Download], Resolved]
+        if download.service == "archivefile":
+            resolve = partial(
+                resolve_archived,
+                manifest=manifest,
+                survey=survey,
+                now=now,
+                before=read_before(old, listings.get(bare.key), bare.digest),
+                digest=bare.digest,
+                allow_many=flags.allow_many,
+                full=flags.full,
+            )
+        else:
+            resolve = partial(
+                resolve_download,
+                manifest=manifest,
+                survey=survey,
+                now=now,
+                earlier=read_earlier(old, bare.digest, upgrade=flags.upgrade),
+                allow_many=flags.allow_many,
+            )
+        _resolve_one(download, bare, old, gathered, resolve)
+    _resolve_rows(manifest, survey, now, before, gathered, flags.allow_many, flags.upgrade)
+    return gathered
 
 
 def _refuse_to_go_on_deaf(faults: list[FaultError | UnreachableError], asked: int, survey: Survey) -> None:
@@ -121,6 +181,7 @@ class _Gathered:
         self.problems: list[Problem] = []
         self.has_too_many = False
         self.faults: list[FaultError | UnreachableError] = []
+        self.listings: dict[tuple[str, str], EntryListing] = {}
 
     def keep(self, old: LockEntry, message: str, hint: str | None) -> None:
         """Takes over the previous lines of an entry that could not be resolved."""
@@ -185,8 +246,13 @@ def _resolve_one(
         if resolved.lost:
             message = f"no data product is listed any more for {enumerate_codes(resolved.lost)}"
             gathered.failures.append(Failure(download.name, message, LOST_HINT, kept=True))
+        gathered.failures += [Failure(download.name, one.message, one.hint, one.kept) for one in resolved.unheard]
         gathered.remarks.extend(resolved.remarks)
-        gathered.entries.append(msgspec.structs.replace(bare, requests=resolved.requests))
+        if resolved.listing is not None:
+            gathered.listings[bare.key] = resolved.listing
+        # What is not whole is not what the manifest means: it is resolved again by whoever needs it next.
+        meaning = digest(["in part", bare.digest]) if resolved.is_partial else bare.digest
+        gathered.entries.append(msgspec.structs.replace(bare, requests=resolved.requests, digest=meaning))
 
 
 def _bare_entry(entry: Download | Request, manifest: Manifest) -> LockEntry:
@@ -201,6 +267,8 @@ def _bare_entry(entry: Download | Request, manifest: Manifest) -> LockEntry:
         max_order_hours=entry.max_order_hours if isinstance(entry, Download) else None,
         late_days=entry.late_days if isinstance(entry, Download) else None,
         refresh_open=entry.refresh_open if isinstance(entry, Download) else None,
+        latest=(entry.latest or None) if isinstance(entry, Download) else None,
+        keep=entry.keep if isinstance(entry, Download) else None,
     )
 
 

@@ -18,7 +18,7 @@ from oncsync.manifest import Download, Manifest, Request, effective_split
 from oncsync.resolver.about import Columns, describe_site
 from oncsync.resolver.asked import describe_future, entry_span
 from oncsync.resolver.earlier import Earlier
-from oncsync.resolver.findings import TooManyError, enumerate_codes, suggest, where
+from oncsync.resolver.findings import TooManyError, where
 from oncsync.resolver.options import (
     ChosenProduct,
     check_options,
@@ -30,6 +30,7 @@ from oncsync.resolver.options import (
 from oncsync.resolver.requests import Cut, Site, TooManyChunksError, cut_chunks
 from oncsync.resolver.spans import moving_bounds
 from oncsync.resolver.survey import Survey
+from oncsync.spelling import enumerate_codes, suggest
 from oncsync.timespan import Span, TimeTextError, format_instant
 
 MANY_HINT = "split into longer pieces"
@@ -262,7 +263,7 @@ def _unknown_codes(request: Request, facts: Facts, survey: Survey) -> list[str]:
     ):
         if code is None or code in (names := known()) or (key == "locationCode" and survey.has_place(code)):
             continue
-        hint = suggest(code, names)
+        hint = suggest(code, list(names))
         told.append(f"ONC knows no {key} `{code}`" + (f" ({hint})" if hint else ""))
     return told
 

@@ -5,16 +5,18 @@ Sources: R4, R5, R34-R36, R44, R46, R51, R130, open questions 12, 37, 38 and 42.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from oncsync.api.places import PlaceTree
 from oncsync.errors import Problem
 from oncsync.manifest import Download
-from oncsync.resolver.findings import EntryError, enumerate_codes, suggest, where
-from oncsync.resolver.places import PlaceTree
+from oncsync.manifest.model import FILTER_MEMBERS
+from oncsync.resolver.findings import EntryError, where
 from oncsync.resolver.requests import Site
 from oncsync.resolver.survey import Survey
+from oncsync.spelling import enumerate_codes, suggest
 
 
 def select_sites(download: Download, survey: Survey) -> list[Site]:
@@ -57,28 +59,35 @@ def _categories(download: Download, survey: Survey) -> frozenset[str] | None:
 
 
 def _check_codes(download: Download, survey: Survey) -> None:
-    """Raises `EntryError` with every place, category and property the service does not know (open question 12)."""
-    dropped = download.exclude
-    problems = []
-    places, dropped_places = download.location_codes, dropped.get("locationCode", ())
-    if places or dropped_places:
-        names = survey.tree().names
-        hidden = [code for code in (*places, *dropped_places) if code not in names and survey.has_place(code)]
-        known = [*names, *hidden]
-        problems += unknown_codes(download, "locationCode", places, known)
-        problems += unknown_codes(download, "locationCode", dropped_places, known, at="exclude")
-    categories, dropped_categories = download.device_category_codes, dropped.get("deviceCategoryCode", ())
-    if categories or dropped_categories:
-        known = list(survey.category_names())
-        problems += unknown_codes(download, "deviceCategoryCode", categories, known)
-        problems += unknown_codes(download, "deviceCategoryCode", dropped_categories, known, at="exclude")
-    properties, dropped_properties = download.property_codes, dropped.get("propertyCode", ())
-    if properties or dropped_properties:
-        known = list(survey.property_names())
-        problems += unknown_codes(download, "propertyCode", properties, known)
-        problems += unknown_codes(download, "propertyCode", dropped_properties, known, at="exclude")
+    """Raises `EntryError` with every place, category and property the service does not know (open question 12).
+
+    With one of these, devices, products and formats are looked up as well, so that all is told at once.
+    """
+    problems = [
+        *_unknown(download, "locationCode", lambda: _known_places(download, survey)),
+        *_unknown(download, "deviceCategoryCode", survey.category_names),
+        *_unknown(download, "propertyCode", survey.property_names),
+    ]
     if problems:
-        raise EntryError(*problems)
+        raise EntryError(
+            *problems,
+            *_unknown(download, "deviceCode", survey.device_names),
+            *_unknown(download, "dataProductCode", survey.product_names),
+            *_unknown(download, "extension", lambda: dict.fromkeys(one.extension for one in survey.all_products())),
+        )
+
+
+def _known_places(download: Download, survey: Survey) -> dict[str, str]:
+    names = survey.tree().names
+    asked = (*download.location_codes, *download.exclude.get("locationCode", ()))
+    return names | {code: "" for code in asked if code not in names and survey.has_place(code)}
+
+
+def _unknown(download: Download, key: str, ask: Callable[[], Iterable[str]]) -> list[Problem]:
+    """Gives the codes of one filter, and of its exclusion, that are not known; asks only when there are some."""
+    named, dropped = getattr(download, FILTER_MEMBERS[key]), download.exclude.get(key, ())
+    known = ask() if named or dropped else ()
+    return [*unknown_codes(download, key, named, known), *unknown_codes(download, key, dropped, known, at="exclude")]
 
 
 def _check_excluded_devices(download: Download, survey: Survey, found: Iterable[Site]) -> None:
@@ -86,7 +95,8 @@ def _check_excluded_devices(download: Download, survey: Survey, found: Iterable[
     dropped = download.exclude.get("deviceCode", ())
     there = {site.device_code for site in found}
     if not there.issuperset(dropped):
-        problems = unknown_codes(download, "deviceCode", dropped, there | survey.all_devices().keys(), at="exclude")
+        known = dict.fromkeys(there, "") | survey.device_names()
+        problems = unknown_codes(download, "deviceCode", dropped, known, at="exclude")
         if problems:
             raise EntryError(*problems)
 
@@ -94,8 +104,11 @@ def _check_excluded_devices(download: Download, survey: Survey, found: Iterable[
 def unknown_codes(
     download: Download, key: str, codes: Iterable[str], known: Iterable[str], *, at: str | None = None
 ) -> list[Problem]:
-    """Gives a problem, with the nearest code there is, for each code not known; `at` is the key it stands in."""
-    listed = set(known)
+    """Gives a problem, with the nearest code there is, for each code not known; `at` is the key it stands in.
+
+    `known` may give the names of the codes too.
+    """
+    listed = known if isinstance(known, Mapping) else set(known)
     return [
         Problem(where(download, at or key), f"`{download.name}`: ONC knows no {key} `{code}`", suggest(code, listed))
         for code in dict.fromkeys(codes)
@@ -122,7 +135,7 @@ def _check_devices(download: Download, survey: Survey, answers: Sequence[Sequenc
     """Asks for the list of devices only when one of them has no deployment, to tell a typo from an empty history."""
     if all(answers):
         return
-    problems = unknown_codes(download, "deviceCode", download.device_codes, survey.all_devices())
+    problems = unknown_codes(download, "deviceCode", download.device_codes, survey.device_names())
     if problems:
         raise EntryError(*problems)
 

@@ -13,15 +13,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from oncsync.api import discovery
+from oncsync.api.archive import ArchiveListing, list_archive_files
+from oncsync.api.emptiness import or_nothing
+from oncsync.api.places import PlaceTree, read_tree
 from oncsync.api.records import DataProduct, Deployment, Device
 from oncsync.api.session import Session
-from oncsync.errors import FaultError, NotFoundError, RefusedError, UnreachableError
-from oncsync.resolver.places import PlaceTree, read_tree
+from oncsync.errors import FaultError, UnreachableError
 from oncsync.resolver.requests import Site
 
 Answer = TypeVar("Answer")
 Question = TypeVar("Question")
-CODE_UNKNOWN_OR_NOTHING = 127
 MOST_CALLS_AT_ONCE = 8
 MOST_CATEGORIES_TO_NAME = 3
 
@@ -33,6 +34,11 @@ class Survey:
         self._session = session
         self._answers: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def clock_offset(self) -> float | None:
+        """The service's clock minus this machine's, in seconds; None as long as the service has not answered."""
+        return self._session.clock_offset
 
     @property
     def was_answered(self) -> bool:
@@ -50,12 +56,7 @@ class Survey:
         return self._once(("place", code), lambda: self._has_place(code))
 
     def _has_place(self, code: str) -> bool:
-        try:
-            found = discovery.get_locations(self._session, location_code=code)
-        except RefusedError as error:
-            if error.code != CODE_UNKNOWN_OR_NOTHING:
-                raise
-            return False
+        found = or_nothing(lambda: discovery.get_locations(self._session, location_code=code))
         return any(location.location_code == code for location in found)
 
     def category_names(self) -> dict[str, str]:
@@ -78,6 +79,14 @@ class Survey:
     def all_products(self) -> list[DataProduct]:
         """Gives every product in every format, wherever it is; only asked before a code is called unknown."""
         return self._once("products", lambda: discovery.get_data_products(self._session))
+
+    def product_names(self) -> dict[str, str]:
+        """Gives the names of all products by code, for a message."""
+        return {product.data_product_code: product.data_product_name for product in self.all_products()}
+
+    def device_names(self) -> dict[str, str]:
+        """Gives the names of all devices by code, for a message."""
+        return {code: device.device_name for code, device in self.all_devices().items()}
 
     def all_devices(self) -> dict[str, Device]:
         """Gives every device by code; only asked where a message or many categories need it."""
@@ -129,6 +138,11 @@ class Survey:
         """Gives the products of a source (ONC's spelling); none when the service knows of none there."""
         return self._once(("listing", tuple(sorted(source.items()))), lambda: self._listing(source))
 
+    def archive_files(self, **question: Any) -> ArchiveListing:
+        """Gives what the archive lists for a question in the words of `list_archive_files`."""
+        key = ("archive files", *sorted((name, value) for name, value in question.items() if value is not None))
+        return self._once(key, lambda: list_archive_files(self._session, **question))
+
     def in_parallel(self, ask: Callable[[Question], Answer], questions: Sequence[Question]) -> list[Answer]:
         """Asks several questions at a time; answers come in the order of the questions."""
         if len(questions) <= 1:
@@ -138,12 +152,7 @@ class Survey:
 
     def _sites(self, **codes: Any) -> list[Site]:
         """Gives deployments; a 400/127 for codes that are known to exist means that there are none (onc-api.md 2.3)."""
-        try:
-            deployments = discovery.get_deployments(self._session, **codes)
-        except RefusedError as error:
-            if error.code != CODE_UNKNOWN_OR_NOTHING or "token" in (error.parameter or ""):
-                raise
-            return []
+        deployments = or_nothing(lambda: discovery.get_deployments(self._session, **codes))
         sites = [_site(deployment) for deployment in deployments]
         return self._with_categories(sites, codes.get("device_category_code"))
 
@@ -164,10 +173,10 @@ class Survey:
         return filled
 
     def _listing(self, source: dict[str, str]) -> list[DataProduct]:
-        return _empty_if_nothing(lambda: discovery.get_data_products(self._session, **_parameters(source)))
+        return or_nothing(lambda: discovery.get_data_products(self._session, **_parameters(source)))
 
     def _properties(self, source: dict[str, str]) -> list[str]:
-        found = _empty_if_nothing(lambda: discovery.get_properties(self._session, **_parameters(source)))
+        found = or_nothing(lambda: discovery.get_properties(self._session, **_parameters(source)))
         return [known.property_code for known in found]
 
     def _once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
@@ -193,18 +202,6 @@ def _parameters(source: dict[str, str]) -> dict[str, Any]:
         "deviceCode": "device_code",
     }
     return {names[key]: code for key, code in source.items()}
-
-
-def _empty_if_nothing(ask: Callable[[], list[Answer]]) -> list[Answer]:
-    """Gives an answer; none where a 404 or a 400/127 for codes that are known to exist says that there is nothing."""
-    try:
-        return ask()
-    except NotFoundError:
-        return []
-    except RefusedError as error:
-        if error.code != CODE_UNKNOWN_OR_NOTHING or "token" in (error.parameter or ""):
-            raise
-        return []
 
 
 def _site(deployment: Deployment) -> Site:

@@ -72,6 +72,11 @@ class EventWindows:
         self._merged: dict[frozenset[_Key], list[Window]] = {}
         self._pieces: dict[Site, list[Piece]] = {}
 
+    @property
+    def names_places(self) -> bool:
+        """Whether some event is about a place or a kind of instrument, so that deployments have to be known."""
+        return any(location or category for location, category, _ in self._events)
+
     def pieces(self, site: Site) -> list[Piece]:
         """Gives the parts of a deployment that some event asks for."""
         if site not in self._pieces:

@@ -117,13 +117,13 @@ class Deliveries:
 
     @property
     def alive(self) -> int:
-        """How many runs are queued or running now."""
+        """How many orders are queued or running now, each with one run or more."""
         with self._moving():
-            return len(self._queue)
+            return self._queue.orders
 
     @property
     def peak(self) -> int:
-        """The most runs that were alive at one instant."""
+        """The most orders that were alive at one instant."""
         with self._lock:
             return self._peak
 
@@ -167,7 +167,7 @@ class Deliveries:
                 self._check_quota(len(request.layouts))
                 for layout in request.layouts:
                     self._last_run_id += 1 + self._random.randrange(3)
-                    run = Run(self._last_run_id, self._duration(request.order))
+                    run = Run(self._last_run_id, self._duration(request.order), request.id)
                     request.runs.append(run)
                     self._by_run[run.id] = (run, layout)
                     self._start(run, now)
@@ -245,7 +245,7 @@ class Deliveries:
 
     def _start(self, run: Run, now: float) -> None:
         self._queue.add(run, now)
-        self._peak = max(self._peak, len(self._queue))
+        self._peak = max(self._peak, self._queue.orders)
 
     def _duration(self, order: Order) -> float:
         seconds = self._random.uniform(*self._job_seconds)

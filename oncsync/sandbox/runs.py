@@ -11,10 +11,11 @@ QUEUED, RUNNING, COMPLETE, CANCELLED = "queued", "data product running", "comple
 
 @dataclass(eq=False)
 class Run:
-    """One run of an order; times are seconds of the injected clock."""
+    """One run of an order; times are seconds of the injected clock. `order` names the request that it belongs to."""
 
     id: int
     duration: float
+    order: int = 0
     status: str = QUEUED
     begun: float = 0.0
     completed: float = 0.0
@@ -32,6 +33,11 @@ class RunQueue:
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.running)
+
+    @property
+    def orders(self) -> int:
+        """How many orders are alive: those that have a run here."""
+        return len({run.order for run in self.waiting} | {run.order for _, _, run in self.running})
 
     def add(self, run: Run, now: float) -> None:
         """Takes in a run, which begins at once when a place is free."""

@@ -34,7 +34,7 @@ from oncsync.state.records import (
     State,
     restrictions_in,
 )
-from oncsync.state.store import StateStore, parse_state, render_state
+from oncsync.state.store import StateStore, parse_state, render_state, state_files
 
 __all__ = [
     "FINAL_OUTCOMES",
@@ -70,4 +70,5 @@ __all__ = [
     "parse_state",
     "render_state",
     "restrictions_in",
+    "state_files",
 ]

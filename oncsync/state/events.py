@@ -12,7 +12,17 @@ from typing import TypeAlias
 import msgspec
 
 from oncsync.listed import ListedFile
-from oncsync.state.records import FINAL_OUTCOMES, META, ChunkState, FileRecord, Order, Outcome, Stale, State
+from oncsync.state.records import (
+    FINAL_OUTCOMES,
+    META,
+    PERMANENT_OUTCOMES,
+    ChunkState,
+    FileRecord,
+    Order,
+    Outcome,
+    Stale,
+    State,
+)
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag_field="event"):
@@ -215,7 +225,14 @@ def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
         corrected=corrected,
         entry=event.entry or chunk.entry,
         notes=(),
+        **_forgiven(chunk),
     )
+
+
+def _forgiven(chunk: ChunkState) -> dict[str, None]:
+    """Gives what is no longer said of a chunk that failed for good and is ordered again: the new order decides."""
+    is_forgiven = chunk.outcome in PERMANENT_OUTCOMES
+    return dict.fromkeys(("outcome", "reason", "status", "code")) if is_forgiven else {}
 
 
 def _fetching(chunk: ChunkState | None, event: Fetching) -> ChunkState:

@@ -3,6 +3,8 @@
 Recording an event appends one line, whatever the size of the state. A line ends with the CRC of what stands before it,
 so a torn or damaged tail is noticed and dropped. The snapshot names its generation; a journal of an older generation is
 already part of it. A journal names its format too, so that an older oncsync does not take a newer one's for damaged.
+The snapshot before and the journal that led from it to this one are kept (`.previous`): a snapshot that cannot be read
+is made again from them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from oncsync.atomic import folder_error, write_atomic
-from oncsync.errors import InputError
+from oncsync.errors import FolderError, InputError
 from oncsync.state.events import Event, Ordered, Ordering, Running, apply_event
 from oncsync.state.records import State
 
@@ -24,6 +26,8 @@ STATE_VERSION = 1
 _CRC_TAIL = len(',"crc":"00000000"}')
 _DURABLE = (Ordering, Ordered, Running)
 """Events whose loss would cost an order at the service: on disk before the next call."""
+
+_PREVIOUS, _DAMAGED = ".previous", ".damaged"
 
 _encode_event = msgspec.json.Encoder().encode
 _decode_event = msgspec.json.Decoder(Event).decode
@@ -38,30 +42,48 @@ class _Header(msgspec.Struct):
     generation: int
 
 
+class DamagedStateError(InputError):
+    """A snapshot or a journal that is no document of ours any more."""
+
+
+def state_files(path: Path) -> tuple[Path, ...]:
+    """Gives every file that a state at `path` may consist of."""
+    both = (path, path.with_suffix(".journal"))
+    return tuple(_beside(one, mark) for one in both for mark in ("", _PREVIOUS, _DAMAGED))
+
+
+def _beside(path: Path, mark: str) -> Path:
+    return path.with_name(f"{path.name}{mark}")
+
+
 class StateStore:
     """The state of one folder, with one writer. Reads at once; writes only after `open_journal`."""
 
     def __init__(self, path: Path, *, notice: Callable[[str], None] = lambda text: None) -> None:
-        """Reads snapshot and journal at `path`; tells `notice` about a tail that was dropped.
+        """Reads snapshot and journal at `path`; tells `notice` about a tail that was dropped, and of what was rebuilt.
 
-        Raises `InputError` for a newer format or a snapshot that cannot be read.
+        Raises `InputError` for a newer format, and for a snapshot that can neither be read nor be rebuilt.
         """
         self.path = path
         self.journal_path = path.with_suffix(".journal")
         # In this order: a journal that a running sync starts after its snapshot never meets the snapshot before.
         content = _read(self.journal_path) or b""
-        self.state = _read_snapshot(path)
         self._notice = notice
         self._journal: int | None = None
         self._recorded = 0
         self._is_torn = False
         self._is_damaged = False
         self._is_cut = False
+        self._is_rebuilt = False
+        try:
+            self.state = _read_snapshot(path)
+        except DamagedStateError as fault:
+            self._rebuild(content, fault)
         self._whole_bytes = self._replay(content) if content else 0
 
     @property
     def _damaged_path(self) -> Path:
-        return self.journal_path.with_name(f"{self.journal_path.name}.damaged")
+        return _beside(self.journal_path, _DAMAGED)
 
     @property
     def recorded(self) -> int:
@@ -75,6 +97,8 @@ class StateStore:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._is_rebuilt:
+                self._replace_damaged_snapshot()
             if self._is_damaged:
                 self.journal_path.replace(self._damaged_path)
                 self._is_damaged = False
@@ -121,9 +145,11 @@ class StateStore:
         self._is_torn = False
 
     def snapshot(self) -> None:
-        """Writes the whole state and starts an empty journal. A kill between the two loses nothing."""
+        """Writes the whole state and starts an empty journal, keeping those before. A kill in between loses nothing."""
         self.state.generation += 1
         try:
+            if not self._is_rebuilt:
+                _keep(self.path)
             write_atomic(self.path, render_state(self.state), durable=True)
         except BaseException:
             self.state.generation -= 1
@@ -132,6 +158,8 @@ class StateStore:
         self.close()
         # The journal that lies there is part of the snapshot now: whatever fails next, nothing may be added to it.
         self._whole_bytes, self._recorded = 0, 0
+        with contextlib.suppress(OSError):
+            self.journal_path.replace(_beside(self.journal_path, _PREVIOUS))
         if was_open:
             self.open_journal()
 
@@ -141,6 +169,35 @@ class StateStore:
             os.close(self._journal)
             self._journal = None
             self._is_torn = False
+
+    def _rebuild(self, journal: bytes, fault: DamagedStateError) -> None:
+        """Starts from the snapshot before a damaged one; raises `fault` unless the journals lead on without a gap."""
+        name = self.journal_path.name
+        try:
+            self.state = _read_snapshot(_beside(self.path, _PREVIOUS))
+            between = _read(_beside(self.journal_path, _PREVIOUS)) or b""
+            follows = self.state.generation
+            if between and _generation(between, name) == follows:
+                if self._replay(between) < len(between):
+                    raise fault
+                follows += 1
+            elif not journal:
+                raise fault
+        except DamagedStateError:
+            raise fault from None
+        if journal and _generation(journal, name) != follows:
+            raise fault
+        self.state.generation = follows
+        self._is_rebuilt = True
+        self._notice(f"`{self.path.name}` was damaged; it is made again from the one before it, and nothing is lost")
+
+    def _replace_damaged_snapshot(self) -> None:
+        """Writes what was rebuilt in the place of what was damaged, which is kept for a person to look at."""
+        write_atomic(_beside(self.path, _DAMAGED), self.path.read_bytes())
+        self.snapshot()
+        self._is_rebuilt = False
+        # A copy, no link: one more damage to the file must not hit both names of it.
+        write_atomic(_beside(self.path, _PREVIOUS), self.path.read_bytes())
 
     def _replay(self, content: bytes) -> int:
         """Applies a journal to the snapshot; gives how many of its bytes are whole."""
@@ -189,8 +246,25 @@ def parse_state(content: bytes, name: str) -> State:
         raise _unreadable(name, error) from None
 
 
-def _unreadable(name: str, reason: Exception) -> InputError:
-    return InputError(
+def _keep(path: Path) -> None:
+    """Keeps a file as it is under its other name; a disk that has no room for that ends nothing."""
+    kept = _beside(path, _PREVIOUS)
+    fresh = _beside(kept, ".part")
+    try:
+        fresh.unlink(missing_ok=True)
+        try:
+            os.link(path, fresh)
+        except FileNotFoundError:
+            return
+        except OSError:  # a file system without hard links
+            write_atomic(fresh, path.read_bytes())
+        fresh.replace(kept)
+    except (OSError, FolderError):
+        return
+
+
+def _unreadable(name: str, reason: Exception) -> DamagedStateError:
+    return DamagedStateError(
         f"`{name}` is not a state document of oncsync: {reason}",
         hint="nothing was changed; put a copy from a backup in its place. "
         "Without a state every file is fetched again, beside those that are here",
@@ -239,6 +313,12 @@ def _read_event(line: bytes, name: str) -> Event | None:
 
 def _header(generation: int) -> bytes:
     return _line(msgspec.json.encode(_Header(STATE_VERSION, generation)))
+
+
+def _generation(journal: bytes, name: str) -> int | None:
+    """Gives the generation of the snapshot that a journal follows; None when its first line is damaged."""
+    header = _read_header(journal.splitlines(keepends=True)[0], name)
+    return None if header is None else header.generation
 
 
 def _read_header(line: bytes, name: str) -> _Header | None:

@@ -13,6 +13,7 @@ import msgspec
 from openpyxl.utils import get_column_letter
 
 from oncsync.errors import Problem
+from oncsync.sizes import parse_size
 from oncsync.timespan import GRID_ORIGIN, TimeTextError, grid_line_at_or_before, parse_duration
 from oncsync.workbook.cells import CellError, RawValue, clean_text, parse_code, parse_flag, show
 from oncsync.workbook.layout import (
@@ -201,6 +202,8 @@ def parse_setting(setting: SettingKey, value: RawValue) -> str | int | float | b
         return parse_day(text)
     if setting.form == "duration":
         return _parse_length(text)
+    if setting.form == "size":
+        return _parse_size(text)
     if setting.form == "queue" and text.casefold() == "unlimited":
         return "unlimited"
     return _parse_number(text, setting)
@@ -212,6 +215,14 @@ def _parse_length(text: str) -> str:
     except TimeTextError as error:
         raise CellError(str(error)) from None
     return text.upper()
+
+
+def _parse_size(text: str) -> str:
+    try:
+        parse_size(text)
+    except ValueError as error:
+        raise CellError(str(error)) from None
+    return text
 
 
 def _parse_number(text: str, setting: SettingKey) -> int | float:

@@ -22,6 +22,7 @@ _EXTRA_SETTINGS = {
     "maxOrderHours": "max_order_hours",
     "lateDays": "late_days",
     "refreshOpen": "refresh_open",
+    "minFree": "min_free",
 }
 _ONC_HOST = re.compile(r"^https?://(?:qa|data)\.oceannetworks\.ca(?=/|$)")
 

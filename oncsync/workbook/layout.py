@@ -86,7 +86,7 @@ class SettingKey(msgspec.Struct, frozen=True):
     """One key of the Configuration tab."""
 
     key: str
-    form: Literal["text", "secret", "split", "day", "count", "queue", "time", "flag", "number", "duration"]
+    form: Literal["text", "secret", "split", "day", "count", "queue", "time", "flag", "number", "duration", "size"]
     default: CellValue
     description: str
     aliases: tuple[str, ...] = ()
@@ -195,6 +195,9 @@ SETTING_KEYS = (
     SettingKey("lateDays", "number", 1, "Days that data may arrive late at ONC.", is_documented=False),
     SettingKey(
         "refreshOpen", "duration", None, "Least time between two orders of one open piece.", is_documented=False
+    ),
+    SettingKey(
+        "minFree", "size", None, "Space that stays free on the disk of the folder, as in 10 GB.", is_documented=False
     ),
 )
 DOCUMENTED_SPLITS = ("all", "year", "month", "week", "day", "hour")

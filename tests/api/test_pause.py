@@ -73,8 +73,8 @@ class FakeTime:
 
 
 @pytest.fixture
-def time() -> FakeTime:
-    """Gives the clock of a test."""
+def staged() -> FakeTime:
+    """Gives the clock of a test, which the test moves."""
     return FakeTime()
 
 
@@ -116,30 +116,30 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_thread_waits_whoever_was_turned_away_and_however_it_asks(
-    serve: Serve, connect: Connect, time: FakeTime, form: str
+    serve: Serve, connect: Connect, staged: FakeTime, form: str
 ) -> None:
     answer, asked_at = answers_once(FORMS[form]), []
 
     def answer_and_look(asked: Asked) -> Reply:
-        asked_at.append(time.clock())
+        asked_at.append(staged.clock())
         return answer(asked)
 
     service = serve(answer_and_look)
-    session = connect(service, sleep=time.sleep, clock=time.clock)
+    session = connect(service, sleep=staged.sleep, clock=staged.clock)
     with pytest.raises(FaultError):
         session.get_json("api/x", {}, attempts=1)
     with ThreadPoolExecutor(len(ASKS)) as pool:
         asking = [pool.submit(ask, session) for ask in ASKS]
-        time.await_sleepers(len(ASKS))
-        time.move(29.9)
-        time.await_sleepers(len(ASKS))
+        staged.await_sleepers(len(ASKS))
+        staged.move(29.9)
+        staged.await_sleepers(len(ASKS))
         assert len(service.asked) == 1, "nobody asked during the pause"
-        time.move(1.1)
+        staged.move(1.1)
         for one in asking:
             ended(one)
     assert len(service.asked) == 1 + len(ASKS)
     assert min(asked_at[1:]) >= 1030.0
-    assert set(time.naps.values()) == {1}, "one sleep each, no looking again and again"
+    assert set(staged.naps.values()) == {1}, "one sleep each, no looking again and again"
 
 
 def ended(one: Future[Any]) -> None:
@@ -148,20 +148,20 @@ def ended(one: Future[Any]) -> None:
     assert error is None or (isinstance(error, FaultError) and error.status == 200)
 
 
-def test_who_was_turned_away_waits_as_long_as_the_others(serve: Serve, connect: Connect, time: FakeTime) -> None:
+def test_who_was_turned_away_waits_as_long_as_the_others(serve: Serve, connect: Connect, staged: FakeTime) -> None:
     service = serve(answers_once(FORMS["429, seconds"]))
-    session = connect(service, sleep=time.sleep, clock=time.clock)
+    session = connect(service, sleep=staged.sleep, clock=staged.clock)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(session.get_json, "api/x", {}, attempts=3)
-        time.await_sleepers(1)
+        staged.await_sleepers(1)
         assert session.pause_left == 30.0
-        time.move(31.0)
+        staged.move(31.0)
         assert asking.result(LIMIT).status == 200
-    assert set(time.naps.values()) == {1}
+    assert set(staged.naps.values()) == {1}
 
 
 def test_a_pause_that_grows_while_others_wait_holds_for_them_too(
-    serve: Serve, connect: Connect, time: FakeTime
+    serve: Serve, connect: Connect, staged: FakeTime
 ) -> None:
     """A question that was on its way when the pause began brings a longer one back."""
     on_its_way, go_on = threading.Event(), threading.Event()
@@ -174,27 +174,27 @@ def test_a_pause_that_grows_while_others_wait_holds_for_them_too(
         return Reply(429, headers={"Retry-After": "30"}) if asked.path == "/api/first" else ANSWER
 
     service = serve(answer)
-    session = connect(service, sleep=time.sleep, clock=time.clock)
+    session = connect(service, sleep=staged.sleep, clock=staged.clock)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(session.get_json, "api/slow", {}, attempts=1)
         assert on_its_way.wait(LIMIT)
         with pytest.raises(FaultError):
             session.get_json("api/first", {}, attempts=1)
         waiting = pool.submit(session.get_json, "api/x", {}, attempts=1)
-        time.await_naps(1)
+        staged.await_naps(1)
         go_on.set()
         assert isinstance(slow.exception(LIMIT), FaultError)
-        time.move(50.0)
-        time.await_naps(2)
+        staged.move(50.0)
+        staged.await_naps(2)
         assert [asked.path for asked in service.asked] == ["/api/slow", "/api/first"]
         assert session.pause_left == 50.0
-        time.move(51.0)
+        staged.move(51.0)
         assert waiting.result(LIMIT).status == 200
-    assert time.naps.total() == 2
+    assert staged.naps.total() == 2
 
 
 def test_without_retry_after_the_wait_is_shared_grows_by_waves_and_begins_small_again(
-    serve: Serve, connect: Connect, time: FakeTime
+    serve: Serve, connect: Connect, staged: FakeTime
 ) -> None:
     """Eight threads that hear one "slow down" make one wave, not eight."""
     crowd = threading.Barrier(8)
@@ -206,7 +206,7 @@ def test_without_retry_after_the_wait_is_shared_grows_by_waves_and_begins_small_
             crowd.wait(LIMIT)
         return Reply(503) if refusing.is_set() else ANSWER
 
-    session = connect(serve(answer), sleep=time.sleep, clock=time.clock, jitter=lambda: 0.999)
+    session = connect(serve(answer), sleep=staged.sleep, clock=staged.clock, jitter=lambda: 0.999)
 
     def fails(path: str) -> None:
         with pytest.raises(FaultError):
@@ -216,11 +216,11 @@ def test_without_retry_after_the_wait_is_shared_grows_by_waves_and_begins_small_
         list(pool.map(fails, ["api/crowd"] * 8))
     assert session.pause_left == pytest.approx(0.999)
     for bound in (2.0, 4.0, 8.0):
-        time.move(100.0)
+        staged.move(100.0)
         fails("api/x")
         assert session.pause_left == pytest.approx(0.999 * bound)
     refusing.clear()
-    time.move(100.0)
+    staged.move(100.0)
     session.get_json("api/x", {}, attempts=1)
     assert session.pause_left == 0.0
     refusing.set()
@@ -228,8 +228,8 @@ def test_without_retry_after_the_wait_is_shared_grows_by_waves_and_begins_small_
     assert session.pause_left == pytest.approx(0.999)
 
 
-def test_a_refusal_of_one_question_is_no_reason_to_pause(serve: Serve, connect: Connect, time: FakeTime) -> None:
-    session = connect(serve([Reply(status) for status in (400, 403, 404, 410, 500, 502, 504)]), clock=time.clock)
+def test_a_refusal_of_one_question_is_no_reason_to_pause(serve: Serve, connect: Connect, staged: FakeTime) -> None:
+    session = connect(serve([Reply(status) for status in (400, 403, 404, 410, 500, 502, 504)]), clock=staged.clock)
     for _ in range(7):
         with pytest.raises(Exception) as caught:
             session.get_json("api/x", {}, attempts=1)
@@ -237,8 +237,8 @@ def test_a_refusal_of_one_question_is_no_reason_to_pause(serve: Serve, connect: 
         assert session.pause_left == 0.0
 
 
-def test_an_absurd_wait_is_capped(serve: Serve, connect: Connect, time: FakeTime) -> None:
-    session = connect(serve([Reply(429, headers={"Retry-After": "99999999"})]), clock=time.clock)
+def test_an_absurd_wait_is_capped(serve: Serve, connect: Connect, staged: FakeTime) -> None:
+    session = connect(serve([Reply(429, headers={"Retry-After": "99999999"})]), clock=staged.clock)
     with pytest.raises(FaultError):
         session.get_json("api/x", {}, attempts=1)
     assert session.pause_left == LONGEST_RETRY_AFTER
@@ -257,8 +257,8 @@ def test_closing_the_session_wakes_who_waits_and_nothing_more_is_asked(serve: Se
     assert len(service.asked) == 1
 
 
-def test_a_pause_only_ever_grows_while_it_lasts(time: FakeTime) -> None:
-    pause = SharedPause(time.clock)
+def test_a_pause_only_ever_grows_while_it_lasts(staged: FakeTime) -> None:
+    pause = SharedPause(staged.clock)
     policy = RetryPolicy(first=1.0, cap=60.0)
     assert pause.left == 0.0
     pause.begin(pause.wave, 30.0, policy, lambda: 0.5)
@@ -266,12 +266,12 @@ def test_a_pause_only_ever_grows_while_it_lasts(time: FakeTime) -> None:
     assert pause.left == 30.0
     pause.begin(0, 40.0, policy, lambda: 0.5)
     assert pause.left == 40.0, "a longer `Retry-After` counts whichever wave brings it"
-    time.move(41.0)
+    staged.move(41.0)
     assert pause.left == 0.0
 
 
-def test_the_bounds_of_the_waits_can_be_set(serve: Serve, connect: Connect, time: FakeTime) -> None:
-    session = connect(serve([Reply(503)]), clock=time.clock, jitter=lambda: 0.5)
+def test_the_bounds_of_the_waits_can_be_set(serve: Serve, connect: Connect, staged: FakeTime) -> None:
+    session = connect(serve([Reply(503)]), clock=staged.clock, jitter=lambda: 0.5)
     session.set_waits(0.01, 0.05)
     with pytest.raises(FaultError):
         session.get_json("api/x", {}, attempts=1)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncsync.api import Availability, DataProduct, Deployment
-from oncsync.catalogue import CoverageRow, Filters, Source, Stretch, coverage_rows, read_tree, stretches
+from oncsync.api.places import read_tree
+from oncsync.catalogue import CoverageRow, Filters, Source, Stretch, coverage_rows, stretches
 from oncsync.timespan import UTC, Span, is_tiled, merge_spans
 from tests.catalogue.conftest import Look
 from tests.resolver.making import at, between

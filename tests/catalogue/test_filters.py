@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from oncsync.catalogue import CODE_MEMBERS, Filters, given_filters, read_filters
+from oncsync.catalogue import Filters, given_filters, read_filters
 from oncsync.errors import InputError
+from oncsync.manifest.model import FILTER_MEMBERS
 from oncsync.timespan import UTC, format_instant
 
 NOW = datetime(2026, 11, 21, 10, 20, 30, tzinfo=UTC)
@@ -38,10 +39,10 @@ def test_what_is_left_out_holds_of_everything() -> None:
     assert not read().names_products
 
 
-@pytest.mark.parametrize("key", CODE_MEMBERS)
+@pytest.mark.parametrize("key", FILTER_MEMBERS)
 def test_every_key_of_the_manifest_is_a_filter(key: str) -> None:
     filters = read(**{key: "A,B"})
-    assert getattr(filters, CODE_MEMBERS[key]) == ("A", "B")
+    assert getattr(filters, FILTER_MEMBERS[key]) == ("A", "B")
     assert given_filters(filters) == {key: "A,B"}
     assert filters.names_instruments or filters.names_products
 

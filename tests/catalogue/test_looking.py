@@ -240,6 +240,10 @@ def test_every_unknown_code_is_told_at_once(look_at: Look) -> None:
          "`LF`, `TSSD`, `TSSP`"),
         ("properties", {"locationCode": "NB", "propertyCode": "pressure"}, "with `propertyCode` `pressure`",
          "`salinity`"),
+        ("coverage", {"locationCode": "NB", "deviceCategoryCode": "CTD", "extension": "flac"},
+         "no data with `extension` `flac` here", "without it there is `csv`, `json`, `mat`, `png`, `txt`"),
+        ("deployments", {"deviceCode": "CTD1", "dataProductCode": "AD"}, "with `dataProductCode` `AD`", "`LF`, `TSSD`"),
+        ("devices", {"locationCode": "NB", "propertyCode": "pressure"}, "with `propertyCode` `pressure`", "`salinity`"),
         ("locations", {"name": "plaice"}, "No name of locations here contains `plaice`", "did you mean `Place"),
     ],
 )  # fmt: skip

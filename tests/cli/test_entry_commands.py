@@ -59,12 +59,15 @@ def test_every_key_of_a_download_has_its_flag(world: World, oncsync: Command) ->
         "extension": "csv", "prefer": "csv", "begin": "2015-01-01", "end": "2016-01-01", "path": "{year}",
         "splitDateRange": "week", "dayOfWeek": "MO", "maxOrderHours": "12", "lateDays": "0.5", "refreshOpen": "PT1H",
         "match": "*.wav", "notMatch": "*.flac", "minSize": "1 kB", "maxSize": "1 GB", "newest": "3", "limit": "4",
+        "keep": "P7D",
         "exclude": "deviceCode=X", "near": "48.5,-126.25,30", "events": "calls.csv", "option": "dpo_a=1",
     }  # fmt: skip
     listed = [part for key, value in flags.items() for part in (f"--{key}", value)]
-    said = oncsync("add", "all", *listed, "--pinOptions", "--no-metadata", "--padding", "PT1M", "--no-check", "-n")
+    said = oncsync(
+        "add", "all", *listed, "--pinOptions", "--latest", "--no-metadata", "--padding", "PT1M", "--no-check", "-n"
+    )
     known = set(load_schema("manifest")["$defs"]["download"]["properties"])
-    assert set(flags) - {"option"} | {"options", "pinOptions", "metadata", "name"} == known
+    assert set(flags) - {"option"} | {"options", "pinOptions", "latest", "metadata", "name"} == known
     assert said.code == 2, "they do not all go together, and the manifest's own check says so"
     assert "`all` was not added to `oncsync.yaml`" in said.err
     assert "No such option" not in said.err
@@ -217,6 +220,7 @@ def test_entry_of_writes_numbers_plain_and_leaves_what_is_none() -> None:
         "latedays": "0.5",
         "limit": "many",
         "pinoptions": False,
+        "latest": False,
         "exclude": ["DeviceCode=X"],
     }
     assert entry_of("a", {**given, **singles, **numbers}) == {

@@ -72,6 +72,7 @@ def test_plan_and_dry_run_say_what_sync_would_do(world: World, oncsync: Command)
     assert oncsync("plan").out == said.out
     assert "order  3  axis  BACAX CTD TSSD csv dpo_average=3600 dpo_resample=average  new" in said.out
     assert "3 chunks to do (3 new orders), 0 here or empty" in said.out
+    assert "To order: 3 chunks, 4 at a time: time unknown, size unknown" in said.out
     assert oncsync("plan", "--exit-code").code == 1
     assert oncsync("sync", "--dry-run").out == said.out
     assert world.asked("request") == 0
@@ -79,6 +80,32 @@ def test_plan_and_dry_run_say_what_sync_would_do(world: World, oncsync: Command)
     assert oncsync("plan", "--exit-code").code == 0
     steps = {chunk["step"] for chunk in json.loads(oncsync("plan", "--json").out)["chunks"]}
     assert steps == {"done"}
+
+
+def test_plan_foresees_time_bytes_moves_and_what_is_wanted_no_more(world: World, oncsync: Command) -> None:
+    """Issue 6, 1: per request what is ordered; besides how long, how large, which files move, which could go."""
+    world.sync()
+    asked, before = len(world.sandbox.asked), world.tree()
+    text = CTD_CSV.replace("2015-01-01", "2015-03-01").replace("2015-04-01", "2015-06-01")
+    world.write(text + '    path: "{year}/{name}"\n')
+    oncsync("resolve")
+    asked = len(world.sandbox.asked)
+    answer = json.loads(oncsync("plan", "--json").out)
+    total = answer["outlook"]["total"]
+    assert (total["orders"], total["untimed"], total["unsized"]) == (2, 0, 0)
+    assert total["seconds"] > 0
+    assert total["bytes"] > 10_000
+    march = {path for path in before if "_20150301T" in path}
+    assert {move["from"] for move in answer["moves"]} == march
+    assert all(move["to"].startswith("2015/axis/") for move in answer["moves"])
+    assert set(answer["unwanted"]) == set(before) - march
+    said = oncsync("plan").out
+    assert "To order: 2 chunks, 4 at a time: about " in said
+    assert said.count("\nmove  BACAX/") == 2
+    assert "4 files no longer wanted: `oncsync prune`" in said
+    assert (len(world.sandbox.asked), world.tree()) == (asked, before)
+    assert oncsync("sync").code == 0
+    assert {move["to"] for move in answer["moves"]} <= set(world.tree())
 
 
 def test_status_shows_each_request_and_the_services_words(world: World, oncsync: Command) -> None:

@@ -98,9 +98,25 @@ def test_orders_of_other_folders_are_listed_with_their_names(
     assert str(alive.folder) in oncsync("orders").out
     assert oncsync("cancel", "--all", "--yes").out == "No order of this folder is alive\n"
     assert len(taken_slots(alive)) == 1
-    (alive.folder / ".oncsync" / "state.json").write_bytes(b"no JSON")
+    for name in ("state.json", "state.journal"):
+        (alive.folder / ".oncsync" / name).write_bytes(b"no JSON")
     (one,) = listed(oncsync)
     assert (one["download"], one["begin"]) == (None, None), "what cannot be read is left blank"
+
+
+def test_orders_of_a_folder_that_was_moved_keep_their_slots_and_lose_them_when_cancelled(
+    oncsync: Command, alive: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R94: else a cancelled order takes a slot of every folder for `maxOrderHours`."""
+    moved = alive.directory / "moved"
+    moved.mkdir()
+    for name in ("oncsync.yaml", "oncsync.lock", "data"):
+        (alive.directory / name).rename(moved / name)
+    monkeypatch.chdir(moved)
+    (one,) = listed(oncsync)
+    assert (one["isHere"], one["counts"], one["folder"]) == (True, True, str(moved / "data"))
+    assert oncsync("cancel", "--all", "--yes").code == 0
+    assert taken_slots(alive) == []
 
 
 def test_without_orders_there_is_nothing(oncsync: Command, world: World) -> None:

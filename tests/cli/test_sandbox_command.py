@@ -17,7 +17,7 @@ import pytest
 from oncsync.cli.ending import TerminatedError
 from oncsync.sandbox import Fault, Sandbox, list_faults
 from tests.cli.conftest import Command
-from tests.support.world import child_environment
+from tests.support.world import AS_IN_A_TERMINAL, child_environment
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_log_that_cannot_be_written_is_one_message(oncsync: Command, tmp_path:
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_service_says_where_it_is_and_ends_quietly(number: signal.Signals, code: int) -> None:
-    command = [sys.executable, "-m", "oncsync", "sandbox", "--json"]
+    command = [sys.executable, "-c", AS_IN_A_TERMINAL, "sandbox", "--json"]
     child = subprocess.Popen(command, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout is not None
     try:

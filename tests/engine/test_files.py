@@ -305,6 +305,19 @@ def test_files_that_replace_others_wait_after_a_kill_too(bench: Bench) -> None:
     assert bench.tree() == {f"{PLACE}/a.csv": b"new"}
 
 
+def test_files_of_an_order_that_was_lost_before_it_could_replace_another_do_not_stay(bench: Bench) -> None:
+    """They waited in `partial/` for each other; what is held stays, and what waits for its order too."""
+    bench.bring(ONE, ("a.csv", b"old"))
+    bench.order(ONE, run_id=2)
+    bench.arrive(ONE, "a.csv", b"new", run_id=2, put=False)
+    bench.shelves.sweep()
+    assert len(bench.partials()) == 1
+    bench.store.record(Forgotten(at=NOW, chunk=ONE.chunk.id, reason="410"))
+    bench.shelves.sweep()
+    assert bench.partials() == []
+    assert list(bench.tree().values()) == [b"old"]
+
+
 def test_a_place_without_partial_files_is_nothing_to_recover(bench: Bench) -> None:
     bench.shelves.partial.rmdir()
     bench.shelves.recover()

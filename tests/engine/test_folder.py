@@ -79,6 +79,28 @@ def write_holder(folder: Path, **members: Any) -> None:
     lock_file(folder).write_bytes(msgspec.json.encode(Holder(**(known | members))))
 
 
+@pytest.mark.parametrize("is_beating", [False, True])
+def test_a_heartbeat_of_the_future_counts_only_while_it_goes_on(folder: Path, is_beating: bool) -> None:
+    """A clock that was set back by a year, or a machine whose clock is ahead: no reason to wait for a year."""
+    ahead = NOW + timedelta(days=365)
+    write_holder(folder, host="elsewhere", since=ahead, heartbeat=ahead)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if is_beating:
+            write_holder(folder, host="elsewhere", since=ahead, heartbeat=ahead + timedelta(seconds=10))
+
+    lock = FolderLock(folder, now=lambda: NOW, sleep=sleep)
+    if is_beating:
+        with pytest.raises(FolderBusyError, match="elsewhere"), lock:
+            pass
+    else:
+        with lock:
+            pass
+    assert waits == [15.0]
+
+
 def let_everyone_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the locks of the system say yes to everybody, as on some cluster file systems."""
     monkeypatch.setattr(portalocker, "lock", lambda stream, flags: None)

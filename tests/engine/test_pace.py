@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import heapq
 import time as clock
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta, tzinfo
+from random import Random
+from statistics import mean, median
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncsync.engine.pace import Pace, RunWindow, poll_wait, read_window, read_zone, retry_wait
+from oncsync.engine.pace import (
+    Observed,
+    Pace,
+    RunWindow,
+    least_expected,
+    poll_wait,
+    read_window,
+    read_zone,
+    retry_wait,
+    usual_duration,
+)
 from oncsync.timespan import UTC
 from tests.support.records import at, steady
 
@@ -32,13 +45,76 @@ def local(text: str, zone: tzinfo = UTC, fold: int = 0) -> datetime:
 @steady(200)
 @given(SECONDS, st.none() | SECONDS, DRAWS)
 def test_a_poll_waits_between_one_second_and_one_minute_jittered_by_a_tenth(
-    elapsed: float, estimate: float | None, draw: float
+    elapsed: float, expected: float | None, draw: float
 ) -> None:
-    """Architecture, "Polling"."""
-    wait = poll_wait(Pace(), elapsed, estimate, draw)
+    """Architecture, "Polling": whatever is expected, no poll comes later than the rule without an aim has it."""
+    wait = poll_wait(Pace(), elapsed, expected, draw)
     assert 0.9 <= wait <= 66
-    middle = min(max(0.15 * max(elapsed, estimate or 0), 1), 60)
-    assert abs(wait - middle) <= 0.1 * middle + 1e-9
+    bound = min(max(0.15 * max(elapsed, expected or 0), 1), 60)
+    assert wait <= 1.1 * bound + 1e-9
+    if expected is None or expected <= elapsed or expected >= elapsed + bound:
+        assert abs(wait - bound) <= 0.1 * bound + 1e-9
+    else:
+        assert abs(wait - max(expected - elapsed, 1)) <= 0.1 * wait / 0.9 + 1e-9
+
+
+def poll_until(duration: float, expected: float | None, rng: Random) -> tuple[float, int]:
+    """Polls an order of so many seconds; gives when its end is seen, and the number of polls."""
+    elapsed, polls = 0.0, 1
+    while elapsed < duration:
+        elapsed += poll_wait(Pace(), elapsed, expected, rng.random())
+        polls += 1
+    return elapsed, polls
+
+
+@steady(100)
+@given(st.floats(1, 20_000), st.none() | st.floats(1, 20_000), st.integers(0, 1000))
+def test_the_end_of_an_order_is_seen_in_time_with_few_polls(duration: float, expected: float | None, seed: int) -> None:
+    """B20, B21: at most a sixth of what passed or was expected too late, at most a minute; polls grow slowly."""
+    seen, polls = poll_until(duration, expected, Random(seed))
+    assert seen - duration <= min(66, max(1.1, 0.165 * max(duration, expected or 0)))
+    assert polls <= 45 + duration / 54
+
+
+def test_an_order_of_ten_minutes_is_polled_far_less_often_than_every_two_seconds() -> None:
+    """B21: at most 0.15 of 301 polls without an expectation; a fraction of that, and hardly late, with one."""
+    rng = Random(1)
+    unknown = [poll_until(600, None, rng)[1] for _ in range(50)]
+    known = [poll_until(600, 600, rng) for _ in range(50)]
+    assert mean(unknown) / 301 <= 0.15
+    assert mean(polls for _, polls in known) / 301 <= 0.05
+    assert mean(seen for seen, _ in known) / 600 <= 1.01
+
+
+def test_forty_jobs_on_four_slots_take_hardly_longer_than_they_must() -> None:
+    """B20: with what was learned of the jobs before, at most a tenth longer than when every end is seen at once."""
+    ratios = []
+    for seed in range(50):
+        rng = Random(seed)
+        jobs = [rng.uniform(20, 60) for _ in range(40)]
+        learned: list[Observed] = []
+        slots, ideal = [0.0] * 4, [0.0] * 4
+        for job in jobs:
+            heapq.heapreplace(ideal, ideal[0] + job)
+            seen, _ = poll_until(job, usual_duration(learned[-9:], 1), rng)
+            learned.append(Observed(seen, 1))
+            heapq.heapreplace(slots, slots[0] + seen)
+        ratios.append(max(slots) / max(ideal))
+    assert median(ratios) <= 1.10
+
+
+@steady(100)
+@given(st.lists(st.tuples(st.floats(0.1, 1e5), st.floats(1, 1e9)), max_size=9), st.floats(1, 1e9))
+def test_what_is_expected_lies_among_what_was_seen_and_grows_with_the_span(
+    seen: list[tuple[float, float]], span: float
+) -> None:
+    """Orders for spans of quite another length teach nothing; the least is never more than the usual."""
+    observed = [Observed(*one) for one in seen]
+    scaled = [seconds * (span / length) for seconds, length in seen if 1 / 12 <= span / length <= 12]
+    usual, least = usual_duration(observed, span), least_expected(observed, span)
+    assert (usual is None) is (least is None) is (not scaled)
+    if usual is not None and least is not None:
+        assert min(scaled) == least <= usual <= max(scaled)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +128,9 @@ def test_a_poll_waits_between_one_second_and_one_minute_jittered_by_a_tenth(
         (400, None, 60),
         (86400, 9, 60),
         (0, 0, 1),
+        (90, 100, 10),
+        (99.5, 100, 1),
+        (100, 100, 15),
     ],
 )
 def test_a_poll_waits_a_share_of_what_has_passed_or_is_expected(

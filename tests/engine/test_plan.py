@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import msgspec
@@ -454,6 +455,29 @@ def test_every_chunk_gets_exactly_one_step_and_orders_end_in_the_past(
         key for key, chunk in state.chunks.items() if chunk.order and chunk.order.request_id and chunk.outcome is None
     }
     assert not any(one.step == "order" for one in planned.chunks if one.id in live)
+
+
+@steady(100)
+@given(HISTORY, st.integers(0, 500), st.randoms(use_true_random=False))
+def test_a_plan_depends_on_what_happened_and_not_on_the_order_in_which_it_is_kept(
+    history: list[tuple[int, int, Outcome | None, int]], today: int, chance: Random
+) -> None:
+    """F9, rule 8: the state's chunks and the lock's entries may stand in any order, each chunk gets the same step."""
+    state, begin = State(), at("2017-01-01")
+    for number, runs, outcome, day in history:
+        when = begin + timedelta(days=day)
+        ordered(state, YEAR, number, when, runs=runs)
+        if outcome is not None:
+            apply_event(state, Finished(at=when, chunk=YEAR.chunks[number].id, outcome=outcome))
+    keys = list(state.chunks)
+    shuffled = State(chunks={key: state.chunks[key] for key in chance.sample(keys, len(keys))})
+    entries = [make_entry("a", YEAR), make_entry("b", MAY), make_entry("c", YEAR)]
+    now = begin + timedelta(days=today)
+    first = plan(make_lock(*entries), state, now)
+    again = plan(make_lock(*chance.sample(entries, len(entries))), shuffled, now)
+    assert [(one.id, one.step, one.date_to, one.reason) for one in first.chunks] == [
+        (one.id, one.step, one.date_to, one.reason) for one in again.chunks
+    ]
 
 
 def test_files_of_a_dropped_order_do_not_make_a_chunk_whole() -> None:

@@ -128,3 +128,13 @@ def test_what_needs_no_order_is_not_flagged() -> None:
     later = make_request("2030-01-01", "2030-02-01", defaults={"dpo_a": "1"})
     assert notes(make_lock(make_entry("a", later))) == []
     assert notes(make_lock(make_entry("a", msgspec.structs.replace(later, chunks=())))) == []
+
+
+def test_requests_by_device_whose_data_come_by_place_are_counted() -> None:
+    """R77: overlaps of the two methods are reported."""
+    by_place = make_request()
+    same = msgspec.structs.replace(make_request(), source={"deviceCode": "A"}, same_as=by_place.id, chunks=())
+    own = msgspec.structs.replace(make_request("2018-01-01", "2018-02-01"), source={"deviceCode": "A"})
+    assert notes(make_lock(make_entry("both", by_place, same, own), make_entry("other", own))) == [
+        "1 of 2 requests by device of `both` ask for what requests by place bring; it is fetched once"
+    ]

@@ -149,6 +149,18 @@ def test_an_order_that_lives_already_counts_even_above_the_limit(tmp_path: Path)
     assert one.take("new", 4, NOW, LIFE) is not None
 
 
+def test_an_order_that_never_ran_and_has_no_slot_waits_its_turn(tmp_path: Path) -> None:
+    """R94: it begins to work only when it is taken up; one that has a slot counts already."""
+    one = book(tmp_path)
+    slot = one.take("other", 1, NOW, LIFE)
+    assert slot is not None
+    one.confirm(slot, 6, NOW)
+    assert one.adopt("c", 7, NOW, LIFE, limit=1) is None
+    assert one.adopt("other", 6, NOW, LIFE, limit=1) == slot
+    one.free(slot, NOW)
+    assert one.adopt("c", 7, NOW, LIFE, limit=1) is not None
+
+
 def test_an_order_that_is_adopted_twice_counts_once_and_belongs_to_the_last(tmp_path: Path) -> None:
     """R94: the slot of a dead run is taken over, not doubled."""
     first = book(tmp_path, "/data/a").adopt("c", 7, NOW, LIFE)
@@ -359,3 +371,16 @@ def test_a_process_is_alive_until_it_ends() -> None:
     assert not is_process_alive(process.pid)
     assert is_process_alive(os.getpid())
     assert not is_process_alive(2**40)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="nothing tells of zombies there")
+def test_a_process_that_has_ended_holds_nothing_though_nobody_has_looked_at_it() -> None:
+    """A zombie answers signals: the slots and the folder of a child that was killed are free at once."""
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read()  # ends with the process, which is not waited for
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert not is_process_alive(process.pid)
+    finally:
+        process.communicate(timeout=30)

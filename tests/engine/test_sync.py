@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from oncsync.engine import orders
+from oncsync.engine.pace import Pace, poll_wait
 from oncsync.engine.watch import Counts, Notice
 from tests.support.world import CTD_CSV, TOKEN, World, child_environment, quick_sandbox
 
@@ -73,6 +75,27 @@ def test_a_short_queue_makes_orders_wait_and_drops_nothing(world: World) -> None
     world.write(DAILY, settings="  downloadQueueSize: 1\n  downloadThreads: 1\n")
     assert world.sync().counts.done == 15
     assert len(world.tree()) == 30
+
+
+def test_polls_start_from_the_estimate_and_learn_from_the_orders_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Architecture, "Polling": the service says one second; its orders take less, and the next run knows that too."""
+    expected: list[float | None] = []
+
+    def watched(pace: Pace, elapsed: float, seconds: float | None, draw: float) -> float:
+        expected.append(seconds)
+        return poll_wait(pace, elapsed, seconds, draw)
+
+    monkeypatch.setattr(orders, "poll_wait", watched)
+    world.write(CTD_CSV, settings="  runThreads: 1\n  metadata: false\n")
+    assert world.sync().counts.done == 3
+    assert expected[0] == 1
+    assert 0 < (expected[-1] or 0) < 1
+    expected.clear()
+    world.write(CTD_CSV.replace("2015-04-01", "2015-05-01"), settings="  runThreads: 1\n  metadata: false\n")
+    assert world.sync().counts.done == 1
+    assert 0 < (expected[0] or 0) < 1
 
 
 def test_two_processes_on_two_folders_stay_within_the_limit_together(world: World, tmp_path: Path) -> None:
@@ -198,6 +221,20 @@ def test_without_metadata_only_the_data_are_fetched(world: World) -> None:
     world.sync()
     assert len(world.tree()) == 3
     assert all(path.endswith(".csv") for path in world.tree())
+
+
+def test_what_a_lost_order_left_in_partial_goes_when_the_sync_ends(world: World) -> None:
+    """Found by the soak: until the next sync it would take its room."""
+
+    class Leaver(Recorder):
+        """Leaves a file of an order that is lost, once the sync has begun."""
+
+        def notice(self, notice: Notice) -> None:
+            name = f"{'0' * 20}-7-1.0123abcd.part"
+            (world.folder / ".oncsync" / "partial" / name).write_bytes(b"x")
+
+    assert world.sync(watcher=Leaver()).counts.done == 3
+    assert not list((world.folder / ".oncsync" / "partial").iterdir())
 
 
 def test_the_folder_follows_the_umask_and_holds_only_whole_files(world: World) -> None:

@@ -84,7 +84,7 @@ def test_an_announced_file_that_is_not_there_is_late_then_a_fault(answer: Answer
     for tries in (1, 2, 3):
         assert react(work(2), index, answer, tries) == Again("late")
     failure = react(work(2), index, answer, 4)
-    assert failure == Fail(f"the service announced 2 files, but has no file {index}")
+    assert failure == Fail(f"the service announced 2 files, but has no file {index}", is_missing=True)
 
 
 @pytest.mark.parametrize("index", [1, 2])
@@ -147,7 +147,7 @@ def test_a_file_that_is_not_ready_is_waited_for_with_patience(index: int) -> Non
     """onc-api.md 3.3: 202 goes on after `complete`."""
     assert react(work(2), index, NotReady("running", "waiting", 7.0), waited=3600) == Again("not ready", 7.0)
     failure = react(work(2), index, NotReady(), waited=3601)
-    assert failure == Fail(f"file {index} was not ready 60 min after its run was complete")
+    assert failure == Fail(f"file {index} was not ready 60 min after its run was complete", is_missing=True)
 
 
 def test_a_file_nobody_announced_is_not_waited_for_as_long() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from oncsync.sandbox import Reply, json_reply, page_reply
+from oncsync.timespan import UTC
 from tests.faults.staging import (
     AFTER_RUNNING,
     BUSY,
@@ -23,6 +27,7 @@ from tests.faults.staging import (
     kill_after,
     refused,
     runs,
+    slot_book,
     sync,
     taken_slots,
     the_chunk,
@@ -332,6 +337,25 @@ def test_an_order_without_a_run_that_only_another_run_is_about_is_left_alone(wor
     assert sync(world).counts.done == 1
     assert world.asked("request") == 4
     assert taken_slots(world) == []
+
+
+@pytest.mark.parametrize("word", ["COMPLETED", "OPEN"])
+def test_an_order_whose_folder_is_gone_counts_until_the_service_says_that_it_is_over(
+    world: World, tmp_path: Path, word: str
+) -> None:
+    """R94: nobody there will see it end; nothing of it is cancelled, for its disk may come back."""
+    world.write(ONE_MONTH, settings="  runThreads: 1\n")
+    now = datetime.now(UTC)
+    others = slot_book(world, tmp_path / "gone")
+    slot = others.take("chunk", 1, now, timedelta(hours=48))
+    assert slot is not None
+    others.confirm(slot, 77, now)
+    world.sandbox.interfere = answers(
+        status=lambda asked: json_reply({"searchHdrStatus": word}) if asked["dpRequestId"] == "77" else None
+    )
+    done = sync(world, max_seconds=None if word == "COMPLETED" else 0.5)
+    assert (done.counts.done, len(taken_slots(world))) == ((1, 0) if word == "COMPLETED" else (0, 1))
+    assert world.asked("cancel") == 0
 
 
 @pytest.mark.parametrize("run_ids", [(71,), (71, 72)], ids=["one run", "two runs"])

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry
+from oncsync.listed import ListedFile
+from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry, year_bounds
 from oncsync.timespan import DAY_NUMBERS, UTC
 from tests.support.records import hostile_text
 
@@ -42,6 +43,44 @@ REQUESTS = st.builds(
     same_as=st.none() | IDS,
     chunks=st.lists(st.builds(Chunk, IDS, INSTANTS, INSTANTS), max_size=3).map(tuple),
 )
+SIZES = st.none() | st.integers(0, 2**53)
+FILES = st.builds(
+    ListedFile,
+    name=TEXT,
+    data_product_code=st.none() | TEXT,
+    archived=st.none() | INSTANTS,
+    modified=st.none() | INSTANTS,
+    stored_size=SIZES,
+    delivered_size=SIZES,
+    is_listed=st.booleans(),
+    is_rearchived=st.booleans(),
+)
+
+
+def _archive_request(
+    name: str, place: tuple[str, str] | None, device: str, year: int, chunks: list[Chunk]
+) -> LockedRequest:
+    at_place = {"locationCode": place[0], "deviceCategoryCode": place[1]} if place else {}
+    return LockedRequest(
+        id=name,
+        service="archivefile",
+        source={**at_place, "deviceCode": device},
+        data_product_code="",
+        extension="",
+        begin=year_bounds(year)[0],
+        end=year_bounds(year)[1],
+        chunks=tuple(chunks),
+    )
+
+
+ARCHIVE_REQUESTS = st.builds(
+    _archive_request,
+    IDS,
+    st.none() | st.tuples(TEXT, TEXT),
+    TEXT,
+    st.integers(1, 9999),
+    st.lists(st.builds(Chunk, IDS, INSTANTS, INSTANTS, FILES), max_size=3),
+)
 ENTRIES = st.builds(
     LockEntry,
     kind=st.sampled_from(["download", "row"]),
@@ -54,6 +93,8 @@ ENTRIES = st.builds(
     max_order_hours=st.none() | st.floats(0, 1e6),
     late_days=st.none() | st.floats(0, 1e6),
     refresh_open=st.sampled_from([None, "PT15M", "P1DT12H"]),
-    requests=st.lists(REQUESTS, max_size=3).map(tuple),
+    latest=st.none() | st.booleans(),
+    keep=st.sampled_from([None, "P7D"]),
+    requests=st.lists(REQUESTS | ARCHIVE_REQUESTS, max_size=3).map(tuple),
 )
 LOCKS = st.builds(Lock, server=TEXT.filter(bool), entries=st.lists(ENTRIES, max_size=3).map(tuple))

@@ -237,6 +237,7 @@ _MANIFESTS = st.builds(
         metadata=st.booleans(),
         max_order_hours=st.just(48.0) | st.just(0.5),
         refresh_open=st.none() | st.just("PT1H"),
+        min_free=st.none() | st.sampled_from(["10GB", "1000"]),
         state=st.none() | st.just("p.json"),
     ),
     downloads=st.lists(_downloads(), max_size=3, unique_by=lambda download: download.name.lower()).map(tuple),

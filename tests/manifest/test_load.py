@@ -81,6 +81,7 @@ settings:
   maxOrderHours: 12.5
   lateDays: 2
   refreshOpen: PT1H
+  minFree: 1.5 GiB
   state: progress/download.json
 """
     ).settings
@@ -97,6 +98,7 @@ settings:
         max_order_hours=12.5,
         late_days=2,
         refresh_open="PT1H",
+        min_free="1.5 GiB",
         state="progress/download.json",
     )
 

@@ -71,6 +71,8 @@ CHANGES: dict[str, Any] = {
     "max_size": "1 kB",
     "newest": 1,
     "limit": 1,
+    "latest": True,
+    "keep": "P7D",
 }
 
 

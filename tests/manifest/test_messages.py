@@ -167,6 +167,8 @@ def test_one_mistake_in_a_download(lines: str, where: str, message: str, hint: s
         ("settings: {runTimeZone: America}\n", "1:25", "There is no time zone `America`", None),
         ("settings: {runTimeZone: ../../etc}\n", "1:25", "There is no time zone", None),
         ("settings: {refreshOpen: 1h}\n", "1:25", "`1h` is not a duration", None),
+        ("settings: {minFree: plenty}\n", "1:21", "`minFree` cannot be `plenty`", "write a size such as"),
+        ("settings: {minFree: -1}\n", "1:21", "`minFree`", None),
         ("settings: {state: ../x.json}\n", "1:19", "leads out of the folder", "below the folder"),
         ("settings: [a]\n", "1:11", "`settings` is a list, not a group of `key: value` lines", None),
         ("downloads: {name: x}\n", "1:12", "`downloads` is a group of `key: value` lines, not a list", "with `- `"),

@@ -189,12 +189,12 @@ def test_bad_rows_are_all_told_and_nobody_is_asked(tmp_path: Path, connect: Conn
 def test_unknown_codes_of_events_are_told_with_their_lines_and_the_nearest(sea: Sea) -> None:
     table = (
         "time,locationCode,deviceCategoryCode,deviceCode\n"
-        "2020-02-03,NB,,\n2020-02-03,NBB,,\n2020-02-03,,CDT,\n2020-02-03,,,CTD33\n"
+        "2020-02-03,NB,,\n2020-02-03,NBB,,\n2020-02-03,,CDT,\n2020-02-03,,,BPR\n"
     )
     assert sea.problems(table) == [
-        "calls.csv:3:1 | `x`: ONC knows no locationCode `NBB` | did you mean `NB`?",
-        "calls.csv:4:1 | `x`: ONC knows no deviceCategoryCode `CDT` | did you mean `CTD`?",
-        "calls.csv:5:1 | `x`: ONC knows no deviceCode `CTD33` | did you mean `CTD3`, `CTD8` or `CTD2`?",
+        "calls.csv:3:1 | `x`: ONC knows no locationCode `NBB` | did you mean `NB` (Place NB)?",
+        "calls.csv:4:1 | `x`: ONC knows no deviceCategoryCode `CDT` | did you mean `CTD` (Salinity Sensor)?",
+        "calls.csv:5:1 | `x`: ONC knows no deviceCode `BPR` | did you mean `BPR1` (The BPR1)?",
     ]
 
 

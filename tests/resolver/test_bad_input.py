@@ -152,10 +152,14 @@ def test_mistakes_are_told_before_anybody_is_asked(tmp_path: Path, connect: Conn
 
 
 def test_unknown_codes_are_told_with_near_matches(resolve: Resolve) -> None:
-    """R43, Q12."""
-    assert told(resolve, entry("locationCode: NORHT\ndeviceCategoryCode: HYDROFONE")) == [
-        "oncsync.yaml:4:19: `x`: ONC knows no locationCode `NORHT` | did you mean `NORTH`?",
-        "oncsync.yaml:5:25: `x`: ONC knows no deviceCategoryCode `HYDROFONE` | did you mean `HYDROPHONE`?",
+    """R43, Q12; what is wrong is told at once, whatever kind of code it is."""
+    wrong = "locationCode: NORHT\ndeviceCategoryCode: HYDROFONE\ndeviceCode: BPR\ndataProductCode: TSD\nextension: cvs"
+    assert told(resolve, entry(wrong)) == [
+        "oncsync.yaml:4:19: `x`: ONC knows no locationCode `NORHT` | did you mean `NORTH` (Place NORTH)?",
+        "oncsync.yaml:5:25: `x`: ONC knows no deviceCategoryCode `HYDROFONE` | did you mean `HYDROPHONE` (Hydrophone)?",
+        "oncsync.yaml:6:17: `x`: ONC knows no deviceCode `BPR` | did you mean `BPR1` (The BPR1)?",
+        "oncsync.yaml:7:22: `x`: ONC knows no dataProductCode `TSD` | did you mean `TSSD` (Time Series Scalar Data)?",
+        "oncsync.yaml:8:16: `x`: ONC knows no extension `cvs` | did you mean `csv`?",
     ]
 
 

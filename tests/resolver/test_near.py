@@ -81,7 +81,7 @@ def test_a_circle_where_nothing_has_a_position_says_so(connect: Connect) -> None
 
 
 def test_an_instrument_that_moves_counts_where_its_deployment_lies(connect: Connect) -> None:
-    """R147: the pressure recorder was at NA.1 before it went to SA."""
+    """R141: the pressure recorder was at NA.1 before it went to SA."""
     _, session = connect(World(alter=placed))
     found = requests_of(resolved(entry(CSV + "deviceCode: BPR1\nnear: {lat: 48, lon: -126, radiusKm: 20}"), session))
     assert [one.source["locationCode"] for one in found] == ["NA.1"]

@@ -109,7 +109,9 @@ def test_the_lock_knows_which_options_were_pinned() -> None:
 PINNED = "locationCode: NB\ndeviceCategoryCode: CTD\ndataProductCode: TSSD\nextension: csv\npinOptions: true\n"
 
 
-def resolve_at(connect: Connect, default: str, previous: Lock | None, lines: str = PINNED, **rest: bool) -> Resolution:
+def resolve_at(
+    connect: Connect, default: str, previous: Lock | None, lines: str = PINNED, *, upgrade: bool = False
+) -> Resolution:
     """Resolves while the listing's default for `dpo_resample` is `default`."""
 
     def alter(asked: Asked, body: Any) -> Any:
@@ -120,7 +122,8 @@ def resolve_at(connect: Connect, default: str, previous: Lock | None, lines: str
         return body
 
     _, session = connect(World(alter=alter))
-    return resolve_manifest(load_text(f"server: sandbox\n{entry(lines)}"), session, lambda: NOW, previous, **rest)
+    manifest = load_text(f"server: sandbox\n{entry(lines)}")
+    return resolve_manifest(manifest, session, lambda: NOW, previous, upgrade=upgrade)
 
 
 def test_pinned_options_stay_until_they_are_upgraded(connect: Connect) -> None:

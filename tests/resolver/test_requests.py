@@ -23,12 +23,13 @@ from oncsync.resolver.requests import (
     cut_chunks,
     mark_repeats,
 )
-from oncsync.timespan import DAY_NUMBERS, Span, merge_spans, split_span, subtract_spans
+from oncsync.resolver.spans import evaluate_span
+from oncsync.timespan import DAY_NUMBERS, Span, merge_spans, snap_outward, split_span, subtract_spans
 from tests.resolver.making import at, between, chosen, site
+from tests.resolver.strategies import BASE, cuts, deployments, instants, moving_bounds, windows
 
 HERE = {"locationCode": "HERE", "deviceCategoryCode": "CTD"}
 MONTHS = Cut("month", "SU")
-BASE = at("2020-01-01")
 
 
 def build(sites: list[Site], span: Span, cut: Cut = MONTHS, **rest: object) -> list[LockedRequest]:
@@ -208,30 +209,6 @@ def test_two_deployments_that_mean_the_same_request_are_one() -> None:
     assert request.about["deviceCode"] == "A"
 
 
-instants = st.integers(0, 24 * 120).map(lambda hours: BASE + timedelta(hours=hours))
-cuts = st.sampled_from(
-    [Cut("all", "SU"), Cut("year", "SU"), Cut("month", "SU"), Cut("week", "SU"), Cut("week", "TH"), Cut("day", "SU"),
-     Cut("P10D", "SU"), Cut("PT36H", "SU"), Cut("P2M", "SU")]
-)  # fmt: skip
-
-
-@st.composite
-def windows(draw: st.DrawFn) -> Span:
-    """Draws a span of at least an hour."""
-    begin = draw(instants)
-    return Span(begin, begin + timedelta(hours=draw(st.integers(1, 24 * 100))))
-
-
-@st.composite
-def deployments(draw: st.DrawFn) -> list[Site]:
-    """Draws deployments of different devices that overlap as they like."""
-    spans: list[tuple[datetime, datetime | None]] = []
-    for begin in draw(st.lists(instants, max_size=7)):
-        length = draw(st.none() | st.integers(0, 24 * 60))
-        spans.append((begin, None if length is None else begin + timedelta(hours=length)))
-    return [site(f"D{number}", begin, end) for number, (begin, end) in enumerate(spans)]
-
-
 @given(deployments(), windows(), cuts)
 def test_chunks_tile_the_union_of_the_deployments_exactly(sites: list[Site], window: Span, cut: Cut) -> None:
     """R90: no gap, no overlap, no empty chunk, whatever overlaps."""
@@ -239,6 +216,22 @@ def test_chunks_tile_the_union_of_the_deployments_exactly(sites: list[Site], win
     assert all(span.begin < span.end for span in chunks)
     assert all(before.end <= after.begin for before, after in pairwise(chunks))
     assert merge_spans(chunks) == merge_spans(one.clipped(window) for one in sites)
+
+
+@given(deployments(), moving_bounds, cuts.filter(lambda cut: cut.split != "all"), instants)
+def test_chunks_tile_a_span_that_moves_with_the_clock(
+    sites: list[Site], bounds: tuple[str, str | None], cut: Cut, now: datetime
+) -> None:
+    """R90, R150: whatever the clock says; no chunk is cut off at it, so that an hour later it is the same chunk."""
+    span = evaluate_span(*bounds, cut.split, cut.day_of_week, now)
+    seen = [one.seen_from(now) for one in sites]
+    chunks = sorted(chunk for request in build(seen, span, cut) for chunk in spans_of(request))
+    assert merge_spans(chunks) == merge_spans(one.clipped(span) for one in seen)
+    assert all(before.end <= after.begin for before, after in pairwise(chunks))
+    ends = {one.end for one in seen} | {one.begin for one in seen} | {span.end}
+    for chunk in chunks:
+        grid = snap_outward(chunk, cut.split, cut.day_of_week)
+        assert chunk.end in ends or chunk.end == grid.end
 
 
 @given(deployments(), windows(), cuts)

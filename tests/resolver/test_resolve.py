@@ -12,7 +12,7 @@ from oncsync.resolver import resolve_manifest
 from tests.manifest.support import load_text
 from tests.resolver.conftest import Connect, Resolve
 from tests.resolver.making import at
-from tests.resolver.world import NOW, World, briefly, entry, requests_of, resolved
+from tests.resolver.world import DEPLOYED, NOW, World, briefly, entry, make_world, requests_of, resolved
 from tests.support.scripted import Asked
 
 NB_CTD = "locationCode: NB\ndeviceCategoryCode: CTD\n"
@@ -226,14 +226,6 @@ def _renamed(asked: object, body: object) -> object:
     return [{**row, "deviceName": "New name", "dataProductName": "New name"} for row in rows] or body
 
 
-# --- What this version cannot do -------------------------------------------------------------------------------
-
-
-def test_archive_files_cannot_be_honoured_yet_and_are_refused_not_passed_over(resolve: Resolve) -> None:
-    with pytest.raises(ProblemsError, match="cannot resolve `service: archivefile` yet"):
-        resolve(entry("service: archivefile\ndeviceCode: CTD3"))
-
-
 # --- Very many chunks ------------------------------------------------------------------------------------------
 
 
@@ -288,6 +280,22 @@ def test_so_many_chunks_are_resolved_when_they_are_meant(connect: Connect, monke
 
 
 TWO = entry(NB_CTD + CSV, "b") + entry("deviceCode: BPR1\nextension: json", "d").removeprefix("downloads:\n")
+
+
+def test_an_exchange_of_instruments_is_followed_by_the_same_manifest(connect: Connect) -> None:
+    """R147: the new instrument is there, and nothing but the month of the exchange is asked for anew."""
+    text = entry(NB_CTD + CSV)
+    exchanged = [row for row in DEPLOYED if row[:2] != ("CTD3", "NB")]
+    exchanged += [("CTD3", "NB", "2020-01-15", "2020-07-10"), ("CTD8", "NB", "2020-07-11", None)]
+    _, session = connect(World())
+    before = requests_of(resolved(text, session))
+    _, session = connect(World(make_world(exchanged)))
+    after = requests_of(resolved(text, session))
+    assert [one.about["deviceCode"] for one in after] == ["CTD3", "CTD8"]
+    known = {chunk.id for one in before for chunk in one.chunks}
+    new = [chunk for one in after for chunk in one.chunks if chunk.id not in known]
+    assert len(known) == 12, "from 15 January on, month by month"
+    assert [(f"{one.begin:%m-%d}", f"{one.end:%m-%d}") for one in new] == [("07-01", "07-10"), ("07-11", "08-01")]
 
 
 def test_adding_an_entry_adds_lines_and_moves_none(resolve: Resolve) -> None:

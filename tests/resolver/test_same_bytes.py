@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 import oncsync
 from oncsync.lockfile import parse_lock, render_lock
+from oncsync.manifest import load_manifest
+from oncsync.resolver import resolve_manifest
 from tests.resolver.conftest import Connect
-from tests.resolver.world import DEPLOYED, World, entry, make_world, resolved, session_with, shuffler
+from tests.resolver.world import DEPLOYED, NOW, World, entry, make_world, requests_of, resolved, session_with, shuffler
 from tests.support.scripted import Asked, Reply, ScriptedService
 
 EVERYTHING = (
@@ -26,7 +29,8 @@ EVERYTHING = (
     + entry("near: {lat: 48.5, lon: -126, radiusKm: 50}\npinOptions: true\nprefer: csv", "near").removeprefix(
         "downloads:\n"
     )
-    + "requests:\n"
+    + "  - {name: calls, events: {file: calls.csv, padding: PT12H}, downloadMethod: all}\n"
+    "requests:\n"
     "  - {name: r1, locationCode: NA, deviceCategoryCode: CTD, dataProductCode: TSSD, extension: csv,"
     " begin: 2020-01-01, end: 2020-06-01, pinOptions: true}\n"
     "  - {name: r2, deviceCode: CTD3, dataProductCode: TSSD, extension: mat, begin: 2020-02-01, end: 2020-06-01}\n"
@@ -37,11 +41,26 @@ TWINS = [*DEPLOYED, ("CTD3", "NB", "2020-01-15", "2020-08-01"), ("CTD3", "NB", "
 """Deployments of one device that begin at the same instant, so that nothing but their end tells them apart."""
 
 
+CALLS = """\
+time,label,locationCode,deviceCode
+2020-02-03T10:00:00Z,fin,NORTH,
+2020-02-03T19:00:00Z,blue,,
+2020-03-31T23:59:50Z,fin,SA,
+2020-03-01,sei,,CTD3
+"""
+
+
 def lock_bytes(script: World) -> bytes:
     """Resolves the whole small world and gives the lock's bytes."""
-    with ScriptedService(script) as service, session_with(service.url) as session:
-        resolution = resolved(EVERYTHING, session)
+    with tempfile.TemporaryDirectory() as place:
+        manifest = Path(place) / "oncsync.yaml"
+        manifest.write_text(f"server: sandbox\n{EVERYTHING}", encoding="utf-8")
+        (manifest.parent / "calls.csv").write_text(CALLS, encoding="utf-8")
+        with ScriptedService(script) as service, session_with(service.url) as session:
+            resolution = resolve_manifest(load_manifest(manifest, environment={}), session, lambda: NOW, None)
         assert resolution.failures == ()
+        labels = {one.about.get("label") for one in requests_of(resolution, "calls")}
+        assert labels >= {"fin; blue", "fin", "sei"}, "events are mixed as well"
         return render_lock(resolution.lock, "oncsync.yaml")
 
 

@@ -14,6 +14,7 @@ from oncsync.resolver.requests import Cut, Site, build_requests
 from oncsync.resolver.windows import EventWindows, Window, merge_windows, pad_event
 from oncsync.timespan import Duration, Span, merge_spans, parse_duration
 from tests.resolver.making import at, between, chosen, site
+from tests.resolver.strategies import cuts
 
 BASE = at("2020-01-01")
 BELOW = {"HERE": frozenset({"HERE", "THERE"}), "THERE": frozenset({"THERE"})}
@@ -114,7 +115,6 @@ def site_lists(draw: st.DrawFn) -> list[Site]:
 
 
 paddings = st.sampled_from(["PT1M", "PT6H", "P3D", "P1M"])
-cuts = st.sampled_from([Cut("all", "SU"), Cut("month", "SU"), Cut("week", "TU"), Cut("day", "SU"), Cut("PT7H", "SU")])
 HERE = {"locationCode": "HERE", "deviceCategoryCode": "CTD"}
 
 

@@ -7,18 +7,25 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from oncsync.listed import ListedFile
 from oncsync.state import (
     Arrived,
     Cleared,
+    Dropped,
     Ended,
     Event,
+    Fetching,
     FileRecord,
     Finished,
     Forgotten,
+    Looked,
     Moved,
     Ordered,
     Ordering,
+    Restored,
     Running,
+    Stale,
+    Staled,
     Started,
     State,
     Synced,
@@ -74,7 +81,22 @@ _FILES = st.builds(
     st.integers(0, 3),
     _TEXT,
 )
+_LISTED = st.builds(
+    ListedFile,
+    name=_TEXT,
+    data_product_code=st.none() | _TEXT,
+    archived=st.none() | _INSTANTS,
+    modified=st.none() | _INSTANTS,
+    stored_size=st.none() | st.integers(0, 9),
+    delivered_size=st.none() | st.integers(0, 9),
+    is_listed=st.booleans(),
+    is_rearchived=st.booleans(),
+)
+_KEYS = st.lists(st.tuples(_RUNS, _INDEXES), max_size=2).map(tuple)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Fetching, at=_INSTANTS, chunk=_CHUNKS, begin=_INSTANTS, end=_INSTANTS, file=_LISTED, entry=_TEXT),
+    st.builds(Dropped, at=_INSTANTS, chunk=_CHUNKS, files=_KEYS),
+    st.builds(Restored, at=_INSTANTS, chunk=_CHUNKS, files=_KEYS),
     st.builds(
         ordering,
         _CHUNKS,
@@ -113,5 +135,19 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         server=_TEXT,
         settings=st.dictionaries(_TEXT, st.none() | st.booleans() | st.integers(0, 9) | _TEXT, max_size=2),
     ),
+    st.builds(
+        Staled,
+        at=_INSTANTS,
+        chunk=_CHUNKS,
+        stale=st.builds(
+            Stale,
+            at=_INSTANTS,
+            count=st.integers(1, 9),
+            archived=st.none() | _INSTANTS,
+            devices=st.lists(_TEXT, max_size=2).map(tuple),
+            names=st.lists(_TEXT, max_size=2).map(tuple),
+        ),
+    ),
+    st.builds(Looked, at=_INSTANTS),
     st.builds(Synced, at=_INSTANTS),
 )

@@ -74,6 +74,14 @@ def test_a_new_order_drops_what_belonged_to_the_one_before() -> None:
     assert (chunk.outcome, chunk.reason) == ("failed-retryable", "fault")
 
 
+@pytest.mark.parametrize("outcome", ["failed-permanent", "refused"])
+def test_a_chunk_that_failed_for_good_and_is_ordered_again_has_not_failed(outcome: Outcome) -> None:
+    """Rule 3: a kill from here on leaves an order that is taken up, not a failure that hides it."""
+    failed = Finished(at=NOON, chunk=CHUNK, outcome=outcome, reason="no", status=400, code=127)
+    chunk = state_after(ordering(), failed, ordering(when=LATER)).chunks[CHUNK]
+    assert (chunk.outcome, chunk.reason, chunk.status, chunk.code) == (None, None, None, None)
+
+
 def test_files_arrive_until_the_chunk_is_done() -> None:
     arriving = state_after(*an_order(ONE, META, done=False)).chunks[CHUNK]
     assert (arriving.arriving, arriving.files, arriving.outcome) == ((ONE, META), (), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import zlib
@@ -15,7 +16,18 @@ from hypothesis import strategies as st
 
 from oncsync.atomic import write_atomic
 from oncsync.errors import FolderError, InputError
-from oncsync.state import Event, Forgotten, Ordered, Running, State, StateStore, Synced, parse_state, render_state
+from oncsync.state import (
+    Event,
+    Forgotten,
+    Ordered,
+    Running,
+    State,
+    StateStore,
+    Synced,
+    parse_state,
+    render_state,
+    state_files,
+)
 from tests.state.events import CHUNK, EVENTS, NOON, OTHER, an_order, ordering, state_after
 from tests.support.records import make_file, steady
 
@@ -121,7 +133,9 @@ def test_the_state_may_have_another_name_and_place(tmp_path: Path) -> None:
     one.record(ORDER[0])
     one.snapshot()
     one.close()
-    assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["progress.journal", "progress.json"]
+    names = {path.name for path in (tmp_path / "deep").iterdir()}
+    assert names == {"progress.journal", "progress.journal.previous", "progress.json"}
+    assert names <= {path.name for path in state_files(tmp_path / "deep" / "progress.json")}
 
 
 # --- Tearing and damage --------------------------------------------------------------------------------------------
@@ -291,6 +305,91 @@ def test_an_older_snapshot_from_a_backup_is_followed_by_the_journal_once(tmp_pat
     restored.close()
     (tmp_path / "state.journal").write_bytes(journal)
     assert read(tmp_path).chunks[CHUNK].attempts == 1
+
+
+# --- A damaged snapshot --------------------------------------------------------------------------------------------
+
+DAMAGE = [b"", b"{", b"\0" * 4096, b'{"version": 1, "chunks": []}']
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("snapshots", [1, 2, 4])
+def test_a_damaged_snapshot_is_made_again_from_the_one_before(tmp_path: Path, snapshots: int, damage: bytes) -> None:
+    """Issue 6, 4: nothing that was recorded before or after the damaged snapshot is lost."""
+    one = opened(tmp_path)
+    for _ in range(snapshots):
+        lose(one)
+        one.snapshot()
+    lose(one)
+    one.close()
+    (tmp_path / "state.json").write_bytes(damage)
+    notices: list[str] = []
+    looked = StateStore(tmp_path / "state.json", notice=notices.append)
+    assert looked.state.chunks[CHUNK].attempts == snapshots + 1
+    assert notices == ["`state.json` was damaged; it is made again from the one before it, and nothing is lost"]
+    assert (tmp_path / "state.json").read_bytes() == damage
+    again = opened(tmp_path)
+    again.close()
+    assert (tmp_path / "state.json.damaged").read_bytes() == damage
+    assert read(tmp_path) == again.state
+    (tmp_path / "state.json").write_bytes(damage)
+    assert read(tmp_path).chunks[CHUNK].attempts == snapshots + 1
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_a_snapshot_that_is_damaged_by_a_kill_is_made_again_whatever_was_done_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """R110: the power fails after any of the steps of a snapshot, and what stands as `state.json` is torn."""
+    one = opened(tmp_path)
+    lose(one)
+    one.snapshot()
+    lose(one)
+    steps = iter(range(after))
+
+    def mortal(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **more: Any) -> Any:
+            if next(steps, None) is None:
+                raise KeyboardInterrupt
+            return real(*arguments, **more)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", mortal(Path.replace))
+        patched.setattr(os, "link", mortal(os.link))
+        with contextlib.suppress(KeyboardInterrupt):
+            one.snapshot()
+    one.close()
+    (tmp_path / "state.json").unlink()
+    (tmp_path / "state.json").write_bytes(b"{")
+    assert read(tmp_path).chunks[CHUNK].attempts == 2
+
+
+@pytest.mark.parametrize("lost", ["state.journal.previous", "state.json.previous", "state.journal"])
+def test_a_snapshot_that_cannot_be_made_again_without_a_gap_is_refused(tmp_path: Path, lost: str) -> None:
+    """Half of what happened would have orders placed again (rule 3); without a newer journal there is no gap."""
+    one = opened(tmp_path)
+    for _ in range(3):
+        lose(one)
+        one.snapshot()
+    one.close()
+    for name in ("state.json", lost):
+        (tmp_path / name).write_bytes(b"{}\n")
+    before = everything(tmp_path)
+    with pytest.raises(InputError, match=r"`state\.json` is not a state document"):
+        StateStore(tmp_path / "state.json")
+    assert everything(tmp_path) == before
+
+
+def test_a_newer_snapshot_is_never_made_again_from_an_older_one(tmp_path: Path) -> None:
+    one = opened(tmp_path)
+    one.snapshot()
+    one.snapshot()
+    one.close()
+    (tmp_path / "state.json").write_bytes(b'{"version": 2}')
+    with pytest.raises(InputError, match="format version 2"):
+        StateStore(tmp_path / "state.json")
 
 
 # --- Other formats -------------------------------------------------------------------------------------------------

@@ -41,6 +41,13 @@ CTD_CSV = """\
     options: {dpo_resample: average, dpo_average: 3600}
 """
 
+AS_IN_A_TERMINAL = """\
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("oncsync", run_name="__main__")
+"""
+"""A script that is `oncsync`. A job in the background of a shell ignores SIGINT, and so would its children."""
+
 
 class World:
     """A running service, a manifest that names it, and a folder."""
@@ -78,12 +85,12 @@ class World:
         """Counts the questions at a path below `/api/`."""
         return sum(asked.path.rstrip("/").endswith(path) for asked in self.sandbox.asked)
 
-    def sync_in_child(self, *, kill_after: int | None = None, when: str = "after") -> int:
+    def sync_in_child(self, *, kill_after: int | None = None, when: str = "after", frozen: bool = False) -> int:
         """Syncs in a process of its own, which kills itself around its n-th journal line; gives the exit code."""
         script = (
             "import json, sys; from tests.support.world import sync_and_die; sync_and_die(**json.loads(sys.argv[1]))"
         )
-        arguments = {"manifest": str(self.manifest), "kill_after": kill_after, "when": when}
+        arguments = {"manifest": str(self.manifest), "kill_after": kill_after, "when": when, "frozen": frozen}
         command = [sys.executable, "-c", script, json.dumps(arguments)]
         return subprocess.run(command, env=child_environment(), check=False, capture_output=True).returncode
 
@@ -94,7 +101,7 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "ONC_TOKEN": TOKEN, "PYTHONPATH": checkout, "PYTHONHASHSEED": "0"}
 
 
-def sync_and_die(manifest: str, kill_after: int | None, when: str) -> None:
+def sync_and_die(manifest: str, kill_after: int | None, when: str, frozen: bool = False) -> None:
     """What the child of `sync_in_child` does."""
     from oncsync.state import StateStore
 
@@ -112,7 +119,7 @@ def sync_and_die(manifest: str, kill_after: int | None, when: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     StateStore.record = record  # type: ignore[method-assign]
-    result = Project(manifest).sync(tools=Tools(pace=QUICK_PACE))
+    result = Project(manifest).sync(tools=Tools(pace=QUICK_PACE), frozen=frozen)
     sys.exit(result.exit_code)
 
 

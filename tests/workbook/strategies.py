@@ -137,5 +137,6 @@ def configurations() -> st.SearchStrategy[dict[str, CellValue]]:
             "maxOrderHours": st.integers(1, 100) | st.just(12.5),
             "lateDays": counts,
             "refreshOpen": st.just("PT15M"),
+            "minFree": st.sampled_from(["10 GB", "1000000", "2.5GiB"]),
         },
     )

@@ -198,6 +198,7 @@ def test_the_manifests_further_settings_are_understood() -> None:
         ["maxOrderHours", "12.5"],
         ["lateDays", 2],
         ["refreshOpen", "PT1H"],
+        ["minFree", 20_000_000_000],
     ]
     assert values_of(read_configuration(rows)) == {
         "runTimeZone": "UTC",
@@ -205,7 +206,15 @@ def test_the_manifests_further_settings_are_understood() -> None:
         "maxOrderHours": 12.5,
         "lateDays": 2,
         "refreshOpen": "PT1H",
+        "minFree": "20000000000",
     }
+
+
+@pytest.mark.parametrize("text", ["plenty", "-1", "10 gb"])
+def test_space_to_keep_that_is_no_size_is_told_with_its_cell(text: str) -> None:
+    configuration = read_configuration([["runThreads", 4], ["minFree", text]])
+    assert [problem.where for problem in configuration.problems] == ["Configuration!B2"]
+    assert "is not a size; write for example" in configuration.problems[0].message
 
 
 def test_more_orders_than_the_courtesy_limit_are_noted() -> None:

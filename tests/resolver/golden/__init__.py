@@ -36,15 +36,15 @@ CASES = {
     "R125": "locationCode: LSDDL\nextension: mat\nbegin: 2013-10-23\nend: 2017-06-01\nsplitDateRange: all",
     # The date as it was meant: 2013-20-23 is refused, and this is suggested.
     "R126": "locationCode: LSDDL\ndataProductCode: TSSD\nextension: mat\nbegin: 2013-10-23\nend: 2014-01-01",
-    # The atmosphere researcher: scalar data of an area in every format (of one kind of instrument, to keep it short).
-    "R127": "locationCode: SOG\ndeviceCategoryCode: CTD\ndataProductCode: TSSD\nsplitDateRange: all\n" + CYCLE,
+    # The atmosphere researcher: all scalar data of an area in every format, because none is named.
+    "R127": "locationCode: SOG\ndataProductCode: TSSD\nsplitDateRange: all\n" + CYCLE,
     # The imaging researcher: a day of video from every camera there is.
     "R128": CAMERAS + "dataProductCode: MP4V\nextension: mp4\n" + LAST_OF_MAY,
     # Ancillary data in the same call: the pairs that exist of two products and two formats.
     "R129": CAMERAS + "dataProductCode: MP4V,TSSD\nextension: mp4,json\n" + LAST_OF_MAY,
-    # Cameras that came or went on the day count for their part of it, those of other years do not.
+    # A day on which a camera came: it counts for its part of the day, those of other years do not count.
     "R130": CAMERAS
-    + "dataProductCode: MP4V\nextension: mp4\nsplitDateRange: year\nbegin: 2009-01-01\nend: 2013-01-01\n",
+    + "dataProductCode: MP4V\nextension: mp4\nsplitDateRange: all\nbegin: 2012-06-03\nend: 2012-06-04\n",
 }
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncsync.api import LocationNode
-from oncsync.resolver.places import PlaceTree, read_tree
+from oncsync.api.places import PlaceTree, read_tree
 
 
 def node(code: str, *children: LocationNode, name: str = "") -> LocationNode:
@@ -52,7 +52,7 @@ def test_a_place_with_two_names_has_the_same_one_whatever_the_order() -> None:
 
 
 def test_a_loop_in_the_tree_ends_the_walk() -> None:
-    looped = PlaceTree(names={"A": "", "B": ""}, children={"A": ("B",), "B": ("A",)})
+    looped = PlaceTree(names={"A": "", "B": ""}, children={"A": ("B",), "B": ("A",)}, roots=())
     assert looped.below(["A"]) == {"A", "B"}
 
 
@@ -62,6 +62,27 @@ def test_a_tree_deeper_than_the_stack_is_read() -> None:
     for number in range(1, 3000):
         deep = node(f"P{number}", deep)
     assert len(read_tree([deep]).below(["P2999"])) == 3000
+
+
+# --- The order of what is shown --------------------------------------------------------------------------------
+
+
+def test_the_order_is_the_services() -> None:
+    tree = read_tree([node("ROOT", node("B", node("B.2"), node("B.1")), node("A"))])
+    assert tree.children["ROOT"] == ("B", "A")
+    assert tree.roots == ("ROOT",)
+
+
+def test_a_place_below_another_one_that_is_named_is_no_top() -> None:
+    assert TREE.tops(("N2.A", "S", "N")) == ("S", "N")
+    assert TREE.tops(()) == ("ROOT", "LONE")
+    assert TREE.tops(("HIDDEN",)) == ("HIDDEN",), "a place that the tree does not show"
+
+
+def test_a_tree_in_a_circle_has_a_root_and_a_top() -> None:
+    tree = read_tree([node("A", node("B", node("A")))])
+    assert tree.roots == ("A",)
+    assert tree.tops(("A", "B")) == ("A", "B")
 
 
 parents = st.lists(st.integers(0, 30), min_size=1, max_size=30)
@@ -75,7 +96,7 @@ def test_below_is_exactly_what_has_the_root_among_its_parents(above: list[int], 
     children: dict[str, list[str]] = {}
     for number, up in parent.items():
         children.setdefault(str(up), []).append(str(number))
-    tree = PlaceTree(names={}, children={code: tuple(below) for code, below in children.items()})
+    tree = PlaceTree(names={}, children={code: tuple(below) for code, below in children.items()}, roots=())
 
     def has_root_above(number: int) -> bool:
         while number != root and number in parent:

@@ -1,4 +1,4 @@
-"""The tree of places: what lies below what, and what it is called. Pure."""
+"""The tree of places: what lies below what, and what it is called. Pure (R34)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PlaceTree(msgspec.Struct, frozen=True):
     roots: tuple[str, ...]
 
     def below(self, roots: Iterable[str]) -> frozenset[str]:
-        """Gives the roots and every place below them, however deep."""
+        """Gives the roots and every place below them, however deep; a loop in the tree ends the walk."""
         found: set[str] = set()
         waiting = list(roots)
         while waiting:
@@ -34,12 +34,12 @@ class PlaceTree(msgspec.Struct, frozen=True):
 
 
 def read_tree(nodes: Iterable[LocationNode]) -> PlaceTree:
-    """Flattens the service's tree; a place that comes twice has the children of both."""
+    """Flattens the service's tree; a place that comes twice has the children of both, and the first of its names."""
     listed = list(nodes)
     names: dict[str, str] = {}
     children: dict[str, dict[str, None]] = {}
     for node in _every(listed):
-        names.setdefault(node.location_code, node.location_name)
+        names[node.location_code] = min(names.get(node.location_code, node.location_name), node.location_name)
         children.setdefault(node.location_code, {}).update(
             dict.fromkeys(child.location_code for child in node.children)
         )
