@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +20,10 @@ _CURES = {
 _OTHER_CURE = "see that the place is there and can be written, or choose another"
 
 
-def write_atomic(path: Path, content: bytes, *, mode: int | None = None, durable: bool = False) -> None:
-    """Replaces `path` by `content` in one step; the parent folder is made when it is missing.
+def write_atomic(
+    path: Path, content: bytes | Iterable[bytes], *, mode: int | None = None, durable: bool = False
+) -> None:
+    """Replaces `path` by `content`, whole or in pieces, in one step; the parent folder is made when it is missing.
 
     The new file follows the umask unless `mode` is given. With `durable` the bytes are on disk before the rename.
     Raises `FolderError` when the disk is full or the place cannot be written; the old file is then still whole.
@@ -31,7 +34,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None, durable
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
         try:
             with open(descriptor, "wb") as stream:
-                stream.write(content)
+                stream.writelines([content] if isinstance(content, bytes) else content)
                 if durable:
                     stream.flush()
                     os.fsync(stream.fileno())

@@ -97,8 +97,11 @@ def _read_json(text: str, source: str) -> list[Named]:
 
 
 def names_of(files: Iterable[Any], source: str = "the list") -> Iterator[Named]:
-    """Yields what records, mappings, texts or the rows of a DataFrame name; raises `InputError` for anything else."""
-    rows: Iterable[Any] = files.to_dict(orient="records") if hasattr(files, "to_dict") else files
+    """Yields what records, mappings, texts, a column or the rows of a DataFrame name.
+
+    Raises `InputError` for anything else.
+    """
+    rows: Iterable[Any] = files.to_dict(orient="records") if hasattr(files, "columns") else files
     for number, row in enumerate(rows, 1):
         where = f"entry {number} of {source}"
         if isinstance(row, Named):

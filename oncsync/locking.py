@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from oncsync.engine.disk import remove_empty_folders, remove_quietly
+from oncsync.engine.disk import is_same_file, remove_empty_folders, remove_quietly
 from oncsync.engine.folder import OWN_FOLDER
 from oncsync.errors import DifferenceError, InputError
 from oncsync.lockfile import (
@@ -31,6 +31,7 @@ from oncsync.lockfile import (
     write_lock,
 )
 from oncsync.manifest import Download, Manifest, Request, entry_digest, lock_path
+from oncsync.naming import fold
 
 RELATIVE_LOCK = "relative.lock"
 _HEAD = 4096
@@ -123,7 +124,7 @@ def read_beside(path: Path) -> Lock | None:
 def _with_shards(path: Path, lock: Lock) -> Lock:
     """Gives the lock with the files of its shards; raises `LockError` when some of them are not there."""
     folder = shards_folder(path)
-    whole, faults = with_shards(lock, lambda name: read_lock(folder / name))
+    whole, faults = with_shards(lock, lambda name: read_lock(folder / name, f"{folder.name}/{name}"))
     refuse_faults(faults, f"{folder.name}/", path.name, "run `oncsync resolve`")
     return whole
 
@@ -241,13 +242,14 @@ def write_locks(
 def _write_shards(path: Path, lock: Lock, manifest_name: str, command: str) -> bool:
     """Writes the shards that changed, and removes those of ours that the lock has no more; says whether any changed."""
     folder = shards_folder(path)
-    names = set()
+    names: dict[str, Path] = {}
     changed = False
     for name, shard in shards_of(lock):
-        names.add(name)
+        names[fold(name)] = folder / name
         changed |= write_lock(folder / name, shard, manifest_name, command)
     for left in sorted(folder.glob("*/*.lock")):
-        if left.relative_to(folder).as_posix() not in names and _is_ours(left):
+        kept = names.get(fold(left.relative_to(folder).as_posix()))
+        if not (kept and is_same_file(left, kept)) and _is_ours(left):  # one file may have names of either case
             remove_quietly(left)
             remove_empty_folders(left.parent, path.parent)
             changed = True

@@ -139,12 +139,18 @@ def test_a_small_disk_stays_small(scenario: Scenario) -> None:
 @of_scenario("mobile_platform")
 def test_a_platform_that_moves_gives_its_position_anew(scenario: Scenario) -> None:
     """R141: the page's own keys and command; the other position has another instrument."""
-    position, names = "near: {lat: 49.04, lon: -123.42, radiusKm: 5}", 'vars: {lat: "49.04", lon: "-123.42"}\n'
+    position, names = "near: {lat: 49.04, lon: -123.42, radiusKm: 5}", 'vars: {lat: "49.04", lon: "-123.42"}'
     moving = 'near: {lat: "${lat}", lon: "${lon}", radiusKm: 5}'
-    assert f"`{moving}`" in PAGE
-    scenario.write((position, moving), ("downloads:\n", f"{names}downloads:\n"))
+    assert all(f"`{shown}`" in PAGE for shown in (moving, names))
+    scenario.write((position, moving), ("downloads:\n", f"{names}\ndownloads:\n"))
+    shown = re.search(r"oncsync sync -m (\S+) --lock-file (\S+) --set lat=48.65 --set lon=-123.48", PAGE)
+    assert shown is not None
+    manifest = scenario.manifest.rename(scenario.manifest.with_name(shown[1]))
     project = Project(
-        scenario.manifest, lock_file="moving.lock", variables={"lat": "48.65", "lon": "-123.48"}, now=lambda: START
+        manifest,
+        lock_file=manifest.with_name(shown[2]),
+        variables={"lat": "48.65", "lon": "-123.48"},
+        now=lambda: START,
     )
     assert project.sync(tools=Tools(pace=QUICK_PACE, now=lambda: START)).exit_code == 0
     assert {Path(name).parts[0] for name in scenario.here()} == {"ASLAZFP55029"}

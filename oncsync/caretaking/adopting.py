@@ -266,7 +266,7 @@ class _Adoption:
             at=self._now(),
         )
         self._introduce()
-        chunk, entry = wanted.chunk, "/".join(wanted.entry.key)
+        chunk, entry = wanted.chunk, "/".join(wanted.keeper.key)
         self._store.record(
             Fetching(at=file.at, chunk=chunk.id, begin=chunk.begin, end=chunk.end, file=listed, entry=entry)
         )

@@ -63,15 +63,23 @@ class RestoreFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def find_to_drop(
-    project: Project, selection: Selection, on_bytes: Callable[[int], None] = lambda number: None
+    project: Project,
+    selection: Selection,
+    *,
+    on_start: Callable[[int, int], None] = lambda files, total: None,
+    on_bytes: Callable[[int], None] = lambda number: None,
 ) -> list[DropFile]:
     """Gives the files that a selection means and what a drop would do with each; hashes them, changes nothing.
+
+    `on_start` hears how many files and bytes there are to hash, `on_bytes` how far it is.
 
     A chunk goes whole or not at all: its metadata go with its data. Raises `InputError` for what means no file here.
     """
     state = read_known_state(project)
     check_owner(state, project.folder, project.identity, project.manifest.server)
-    return _judge(project.folder, state, _named(project, state, selection), (), on_bytes)
+    named = _named(project, state, selection)
+    on_start(sum(map(len, named.values())), sum(file.bytes for files in named.values() for file in files))
+    return _judge(project.folder, state, named, (), on_bytes)
 
 
 def _named(project: Project, state: State, selection: Selection) -> dict[str, list[FileRecord]]:

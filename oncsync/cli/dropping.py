@@ -9,6 +9,7 @@ import click
 from oncsync.cli.asking import is_sure
 from oncsync.cli.ending import say
 from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.progress import hashing_progress
 from oncsync.cli.wording import count, printable, size
 from oncsync.errors import InputError
 
@@ -69,7 +70,10 @@ def drop(
     from oncsync import caretaking
 
     project = make_project(manifest, folder, token_file, variables)
-    shown = caretaking.find_to_drop(project, _read_selection(selectors, before))
+    with hashing_progress(as_json) as (on_start, on_bytes):
+        shown = caretaking.find_to_drop(
+            project, _read_selection(selectors, before), on_start=on_start, on_bytes=on_bytes
+        )
     going = [one for one in shown if VERBS[one.fate] == "drop"]
     if not as_json:
         _print_shown(shown, going)

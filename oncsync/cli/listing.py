@@ -60,7 +60,8 @@ def list_files(
     saved with `--csv FILE` or `--json` can be edited and given to `oncsync sync --files-from`.
 
     States: here; missing (it was here); pending; failed; dropped (let go on purpose); unlisted (ONC lists it no more,
-    and it is not here); empty (no data); covered (in files of another split); listed (with `--service`: not in the lock).
+    and it is not here); empty (no data); covered (in files of another split); listed (with `--service`: not in the
+    lock).
     """
     if as_json and as_csv:
         raise click.UsageError("`--json` and `--csv` are two forms of one answer; give one of them")

@@ -196,6 +196,8 @@ def sync(
     asked = Asked(**options)
     if asked.locked and asked.frozen:
         raise click.UsageError("`--locked` and `--frozen` exclude each other")
+    if asked.full and (asked.locked or asked.frozen):
+        raise click.UsageError("`--full` makes the lock anew, which `--locked` and `--frozen` do not let happen")
     if asked.every is not None and asked.dry_run:
         raise click.UsageError("`--every` and `--dry-run` exclude each other")
 

@@ -246,7 +246,11 @@ def _how_far(request: RequestStatus) -> str:
     noun = "file" if request.is_archive else "chunk"
     whole = count(request.chunks, noun)
     done = whole if request.done == request.chunks else f"{request.done:,} of {whole}"
-    parts = [f"{done} done" + (f" ({request.covered:,} in files of another split)" if request.covered else "")]
+    among = [
+        f"{request.covered:,} in files of another split" if request.covered else "",
+        f"{request.dropped:,} let go on purpose" if request.dropped else "",
+    ]
+    parts = [f"{done} done" + (f" ({', '.join(filter(None, among))})" if any(among) else "")]
     for number, words in (
         (request.restricted, "may lack restricted data"),
         (request.stale, "may be stale"),
@@ -256,7 +260,6 @@ def _how_far(request: RequestStatus) -> str:
         (request.open, "open: newer data may come"),
         (request.waiting, "in the future"),
         (request.unlisted, "no longer listed by ONC"),
-        (request.dropped, "of them let go on purpose"),
     ):
         if number:
             parts.append(f"{number:,} {words}")

@@ -159,5 +159,5 @@ def make_table(
 
 
 def rows_of(table: Any) -> list[Any]:
-    """Gives the rows of whatever may hold some: a table of either kind, or a list."""
-    return list(table.to_dict(orient="records")) if hasattr(table, "to_dict") else list(table)
+    """Gives the rows of whatever may hold some: a table of either kind, one of its columns, or a list."""
+    return list(table.to_dict(orient="records")) if hasattr(table, "columns") else list(table)

@@ -61,7 +61,7 @@ class ArchiveDesk:
             self._finish(work, arrived)
             return
         chunk = planned.wanted.chunk
-        entry = "/".join(planned.wanted.entry.key)
+        entry = "/".join(planned.wanted.keeper.key)
         run.store.record(
             Fetching(at=run.tools.now(), chunk=work.id, begin=chunk.begin, end=chunk.end, file=work.file, entry=entry)
         )

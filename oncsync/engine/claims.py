@@ -14,7 +14,8 @@ from datetime import datetime
 
 import msgspec
 
-from oncsync.lockfile import Lock
+from oncsync.engine.expiry import keeps_longer
+from oncsync.lockfile import Lock, LockEntry
 from oncsync.state import ChunkState, State
 from oncsync.timespan import LAST_INSTANT, Span, TimeTextError, evaluate_bounds, merge_spans
 
@@ -38,18 +39,28 @@ def entry_digests(lock: Lock) -> dict[str, str]:
 def judge_claims(lock: Lock, state: State, now: datetime) -> Claims:
     """Says which held chunks people released, by comparing the lock's entries with those of the last sync."""
     entries, begins = entry_digests(lock), _window_begins(lock, now)
-    wanted: dict[str, str] = {}
-    for entry, _, chunk in lock.chunks():
-        wanted.setdefault(chunk.id, "/".join(entry.key))
+    wanted = _owners(lock)
+    by_key = {"/".join(entry.key): entry for entry in lock.entries}
     before = set(state.released)
     released, claimed = [], {}
     for key, held in state.chunks.items():
         if key in wanted:
-            if held.entry not in entries:
-                claimed[key] = wanted[key]
+            present = by_key.get(held.entry)
+            if present is None or keeps_longer(wanted[key], present):
+                claimed[key] = "/".join(wanted[key].key)
         elif key in before or _is_given_up(held.entry, entries, state.entries) or _is_past(held, begins):
             released.append(key)
     return Claims(entries, tuple(sorted(released)), claimed)
+
+
+def _owners(lock: Lock) -> dict[str, LockEntry]:
+    """Gives, for each chunk, the entry that it is for: of those that want it the first of those that keep it longest."""
+    found: dict[str, LockEntry] = {}
+    for entry, _, chunk in lock.chunks():
+        first = found.setdefault(chunk.id, entry)
+        if first is not entry and keeps_longer(entry, first):
+            found[chunk.id] = entry
+    return found
 
 
 def _is_given_up(entry: str, now: Mapping[str, str], before: Mapping[str, str]) -> bool:

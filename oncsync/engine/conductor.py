@@ -67,6 +67,7 @@ class Conductor:
                 if run.fatal is None and run.closing is None:
                     self._start_what_may_start()
                 run.report_progress()
+                run.store.snapshot_if_long()
                 if run.fatal is not None or (self._is_over() and not self._looks_at_orphans()):
                     break
                 if run.loop.is_idle:

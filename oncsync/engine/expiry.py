@@ -8,7 +8,7 @@ from datetime import datetime
 
 from oncsync.lockfile import Lock, LockEntry
 from oncsync.state import ChunkState, State
-from oncsync.timespan import Duration, TimeTextError, parse_duration
+from oncsync.timespan import LAST_INSTANT, Duration, TimeTextError, parse_duration
 
 _STAMPED = re.compile(r"(.+?)_\d{8}T\d{6}(?:\.\d{1,9})?Z")
 """How the name of an archive file tells its device."""
@@ -17,7 +17,7 @@ _STAMPED = re.compile(r"(.+?)_\d{8}T\d{6}(?:\.\d{1,9})?Z")
 def outlived_chunks(lock: Lock, state: State, arrived: Collection[str], now: datetime) -> set[str]:
     """Gives the archive files of entries with `keep` whose data ended longer ago than that.
 
-    Only those that nothing in the lock wants, and only after a newer file of the same device `arrived` in this run: a
+    Only those that nothing in the lock wants and that no entry wanted which keeps them longer, and only after a newer file of the same device `arrived` in this run: a
     device that fell silent keeps the last that it sent. What was let go on purpose stays known.
     """
     outlived: set[str] = set()
@@ -38,6 +38,12 @@ def outlived_chunks(lock: Lock, state: State, arrived: Collection[str], now: dat
     return outlived
 
 
+def keeps_longer(one: LockEntry, other: LockEntry) -> bool:
+    """Whether an entry keeps files longer than another one does: for ever, unless its span moves and it has `keep`."""
+    limits = [_limit(entry, LAST_INSTANT) for entry in (one, other)]
+    return limits[1] is not None and (limits[0] is None or limits[0] < limits[1])
+
+
 def _limit(entry: LockEntry, now: datetime) -> datetime | None:
     """Gives the instant before which data are old, None where nothing ever is."""
     if entry.keep is None or entry.relative is None:
@@ -50,14 +56,14 @@ def _limit(entry: LockEntry, now: datetime) -> datetime | None:
 
 
 def _newest_ends(entry: LockEntry, state: State, arrived: Collection[str]) -> dict[str, datetime]:
-    """Gives the end of the newest data of an entry that arrived, by device, and of all of them under a blank."""
+    """Gives the end of the newest data of an entry that arrived, by device; a blank stands for one whose files do not tell."""
     newest: dict[str, datetime] = {}
     for request in entry.requests:
         for chunk in request.chunks:
             if chunk.id in arrived and chunk.id in state.chunks:
                 held = state.chunks[chunk.id]
-                for device in {_device(held), ""}:
-                    newest[device] = max(newest.get(device, _end(held)), _end(held))
+                device = _device(held)
+                newest[device] = max(newest.get(device, _end(held)), _end(held))
     return newest
 
 

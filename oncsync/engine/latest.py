@@ -49,6 +49,8 @@ class LatestIndex(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     version: int = 1
     made_by: str = ""
     download: str
+    digest: str = ""
+    """What the download meant when this was written."""
     checked: datetime | None
     begin: datetime | None
     end: datetime | None
@@ -66,7 +68,9 @@ class _Found(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> datetime:
-        return max(self.chunk.begin, self.state.fetched_to or self.chunk.end)
+        """The end of its data; those of an archive file were made before it came, whatever an instrument's clock says."""
+        end = max(self.chunk.begin, self.state.fetched_to or self.chunk.end)
+        return end if self.chunk.file is None else min(end, self.file.at)
 
 
 def refresh_latest(
@@ -87,7 +91,7 @@ def refresh_latest(
         if not only or entry.name in only:
             _refresh(entry, state, folder, top / name, checked.get(entry.name), warn)
     for place in _folders_in(top):
-        if place.name not in wanted:
+        if not any(is_same_file(place, top / name) for name in wanted):  # where case does not count, neither here
             _clear(place, state)
 
 
@@ -120,10 +124,12 @@ def _refresh(entry: LockEntry, state: State, folder: Path, place: Path, checked:
             continue
         _put(folder, folder / found.file.path, place / name)
         listed.append(_describe(found, name))
+    listed = listed or _last_known(entry, before, state, folder, place)
     newest = max(listed, key=lambda one: (one.end, one.begin, one.path), default=None)
     index = LatestIndex(
         made_by=MAKER,
         download=entry.name,
+        digest=entry.digest,
         checked=checked or (before.checked if before else None),
         begin=newest.begin if newest else None,
         end=newest.end if newest else None,
@@ -152,6 +158,25 @@ def newest_files(entry: LockEntry, state: State, folder: Path) -> list[_Found]:
                 if (other is None or _rank(group[0]) > _rank(other[0])) and all(_is_here(folder, one) for one in group):
                     newest[key] = group
     return [one for _, group in sorted(newest.items()) for one in group]
+
+
+def _last_known(
+    entry: LockEntry, before: LatestIndex | None, state: State, folder: Path, place: Path
+) -> list[LatestFile]:
+    """Gives the files that were the newest until the clock moved the span past them, as far as they are still here.
+
+    Instruments that fell silent leave the last that they sent where programs look for it (R143).
+    """
+    if before is None or entry.relative is None or before.digest != entry.digest:
+        return []
+    known = {(file.path, file.sha256) for chunk in state.chunks.values() for file in chunk.files}
+    return [
+        one
+        for one in before.files
+        if (one.path, one.sha256) in known
+        and file_size(folder / one.path) == one.bytes
+        and _holds(place / one.name, one.bytes, one.sha256)
+    ]
 
 
 def _by_kind(series: tuple[str, ...], found: list[_Found]) -> Iterator[tuple[tuple[str, ...], list[_Found]]]:
@@ -252,8 +277,9 @@ def _read_index(place: Path) -> LatestIndex | None:
 
 def _remove_ours(place: Path, kept: Collection[str], index: LatestIndex | None, state: State) -> None:
     for left in _files_in(place):
-        is_half = _LEFT_HALF.fullmatch(left.name) is not None
-        if is_half or (left.name not in kept and left.name != INDEX_NAME and _is_ours(left, index, state)):
+        if left.name in kept or left.name == INDEX_NAME:
+            continue
+        if _LEFT_HALF.fullmatch(left.name) or _is_ours(left, index, state):
             remove_quietly(left)
 
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from oncsync.engine.expiry import keeps_longer
 from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry, digest
 from oncsync.naming import (
     LATEST_FOLDER,
@@ -41,6 +42,8 @@ class WantedChunk(msgspec.Struct, frozen=True):
     chunk: Chunk
     directory: str
     """Relative to the folder, with `/`."""
+    keeper: LockEntry
+    """The entry that the chunk is fetched for: of those that want it the first of those that keep it longest."""
 
 
 def wanted_chunks(lock: Lock) -> tuple[list[WantedChunk], list[str]]:
@@ -55,9 +58,12 @@ def wanted_chunks(lock: Lock) -> tuple[list[WantedChunk], list[str]]:
         directory = places.setdefault(directory, directory)
         first = wanted.get(chunk.id)
         if first is None:
-            wanted[chunk.id] = WantedChunk(entry, request, chunk, directory)
-        elif first.directory != directory:
+            wanted[chunk.id] = WantedChunk(entry, request, chunk, directory, keeper=entry)
+            continue
+        if first.directory != directory:
             disagreeing[(first.entry.name, entry.name)] = None
+        if keeps_longer(entry, first.keeper):
+            wanted[chunk.id] = msgspec.structs.replace(first, keeper=entry)
     warnings = [
         f"`{first}` and `{second}` want the same data in different places; they lie where `{first}` wants them"
         for first, second in disagreeing

@@ -104,6 +104,7 @@ def sync_folder(
             check_owner(store.state, job.folder, job.manifest_name, job.server)
         shelves = Shelves(job.folder, store, tools.now, warn=warn)
         store.open_journal()
+        began_in = store.state.generation
         try:
             shelves.recover()
             plan = _plan(job, store.state, tools)
@@ -111,7 +112,7 @@ def sync_folder(
             result = _carry_out(job, plan, store, shelves, connect, watcher, tools)
             shelves.sweep()
             refresh_latest(job.lock, store.state, job.folder, job.checked, job.only, warn)
-            if store.recorded:
+            if store.recorded or store.state.generation != began_in:
                 store.record(Synced(at=tools.now()))
                 store.snapshot()
         finally:

@@ -192,15 +192,15 @@ class _EntryLine(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
             raise ValueError("an entry is either a download or a row")
 
 
-def read_lock(path: Path) -> Lock | None:
-    """Reads a lock; None when there is none. Raises `LockError` when it is not in the canonical form."""
+def read_lock(path: Path, name: str | None = None) -> Lock | None:
+    """Reads a lock, called `name` in messages; None when there is none. Raises `LockError` for another form."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise folder_error(path, error, verb="read") from error
-    return parse_lock(content, path.name)
+    return parse_lock(content, name or path.name)
 
 
 def parse_lock(content: bytes, name: str = "oncsync.lock") -> Lock:

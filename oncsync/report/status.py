@@ -121,7 +121,13 @@ def make_status(lock: Lock, state: State, steps: Mapping[str, str], folder: str,
     """
     steps = _with_unlisted(lock, steps)
     shown = [entry for entry in lock.entries if not only or entry.name in only]
-    newest = {request.id: _newest(request, state, steps) for one in lock.entries for request in one.requests}
+    bringing = {request.same_as for one in shown for request in one.requests}
+    newest = {
+        request.id: _newest(request, state, steps)
+        for one in lock.entries
+        for request in one.requests
+        if request.id in bringing
+    }
     entries = tuple(_entry_status(entry, state, steps, newest) for entry in shown)
     wanted = {chunk.id for _, _, chunk in lock.chunks()}
     ids = {chunk.id for entry in shown for request in entry.requests for chunk in request.chunks}
@@ -190,7 +196,10 @@ def _entry_status(
     entry: LockEntry, state: State, steps: Mapping[str, str], newest: Mapping[str, datetime | None]
 ) -> EntryStatus:
     requests = tuple(
-        _request_status(request, state, steps, newest.get(request.same_as or request.id)) for request in entry.requests
+        _request_status(
+            request, state, steps, newest.get(request.same_as) if request.same_as else _newest(request, state, steps)
+        )
+        for request in entry.requests
     )
     latest = _latest(request.newest for request in requests)
     return EntryStatus(kind=entry.kind, name=entry.name, newest=latest, requests=requests)
@@ -210,7 +219,11 @@ def _reaches(chunk: Chunk, chunk_state: ChunkState | None, step: str | None) -> 
         return chunk.end
     if chunk_state is None or not (chunk_state.files or chunk_state.dropped) or step == "fetch":
         return None
-    return min(chunk.end, chunk_state.fetched_to or chunk.end)
+    end = min(chunk.end, chunk_state.fetched_to or chunk.end)
+    if chunk.file is None:
+        return end
+    # no data are younger than the file that holds them, whatever an instrument's clock says
+    return min(end, max(file.at for file in (*chunk_state.files, *chunk_state.dropped)))
 
 
 def _covered_spans(lock: Lock, steps: Mapping[str, str]) -> dict[str, list[Span]]:

@@ -357,5 +357,10 @@ def _is_doubtful(merged: Merged, answer: Answered) -> bool:
 
 def _of_device(device: _Device, files: Sequence[ArchiveFile]) -> Sequence[ArchiveFile]:
     """Gives the files that are the device's own, and that a deployment explains when it is asked for by place."""
-    own = [file for file in files if (file.device_code or device.code).casefold() == device.code.casefold()]
+    told = ((file, file.device_code or device.code) for file in files)
+    own = [
+        file if code == device.code else msgspec.structs.replace(file, device_code=device.code)
+        for file, code in told
+        if code.casefold() == device.code.casefold()
+    ]
     return clip_to_deployments(own, device.deployments).kept if device.deployments else own

@@ -38,6 +38,16 @@ class Question(msgspec.Struct, frozen=True):
         """All that is asked for, in order."""
         return merge_spans(span for stay in self.stays for span in stay.spans)
 
+    @property
+    def bare(self) -> Question:
+        """The same about all files."""
+        return Question(self.device_code, self.stays)
+
+    @property
+    def has_capitals(self) -> bool:
+        """Whether the service may take the extension for another one than that of the files, which is in lower case."""
+        return self.file_extension is not None and self.file_extension != self.file_extension.lower()
+
 
 class Answered(msgspec.Struct, frozen=True):
     """The files of a device, each once, and whether those are all that there are."""
@@ -70,16 +80,17 @@ def ask_all(survey: Survey, questions: Sequence[Question]) -> list[Answered | Un
 
 
 def _ask(survey: Survey, question: Question) -> Answered | UnknownDevice:
-    """Asks once, and again for everything when the service does not want to be asked in that way."""
+    """Asks once, and again for everything where the service does not want, or may not understand, such a question."""
     try:
-        return Answered(_list(survey, question), question.since is None)
+        answered = Answered(_list(survey, question), question.since is None)
+        if answered.files or question.since is not None or not question.has_capitals:
+            return answered
     except RefusedError as refusal:
         if refusal.code == CODE_UNKNOWN_OR_NOTHING and question.device_code not in survey.all_devices():
             return UnknownDevice()
-        bare = Question(question.device_code, question.stays)
-        if bare == question:
+        if question.bare == question:
             raise
-    return Answered(_list(survey, bare), is_full=True)
+    return Answered(_list(survey, question.bare), is_full=True)
 
 
 def _list(survey: Survey, question: Question) -> tuple[ArchiveFile, ...]:

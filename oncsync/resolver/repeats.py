@@ -35,7 +35,8 @@ def find_repeats(entries: Sequence[LockEntry]) -> list[Remark]:
 
 
 def _may_mean_more(entry: LockEntry) -> bool:
-    return entry.relative is not None and any(request.is_archive for request in entry.requests)
+    is_moving = entry.relative is not None and any(request.is_archive for request in entry.requests)
+    return bool(entry.latest) or is_moving
 
 
 def mark_repeating_rows(rows: Sequence[LockEntry]) -> tuple[list[LockEntry], list[Remark]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,10 @@ _CRC_TAIL = len(',"crc":"00000000"}')
 _DURABLE = (Ordering, Ordered, Running)
 """Events whose loss would cost an order at the service: on disk before the next call."""
 
+LONG_JOURNAL, EVENTS_PER_CHUNK = 20_000, 4
+"""From how many events on, in all and for each chunk, a snapshot is worth while before a sync ends."""
 _PREVIOUS, _DAMAGED = ".previous", ".damaged"
+_NO_CHUNKS = b'"chunks": {}'
 
 _encode_event = msgspec.json.Encoder().encode
 _decode_event = msgspec.json.Decoder(Event).decode
@@ -150,7 +153,7 @@ class StateStore:
         try:
             if not self._is_rebuilt:
                 _keep(self.path)
-            write_atomic(self.path, render_state(self.state), durable=True)
+            write_atomic(self.path, _pieces(self.state), durable=True)
         except BaseException:
             self.state.generation -= 1
             raise
@@ -162,6 +165,14 @@ class StateStore:
             self.journal_path.replace(_beside(self.journal_path, _PREVIOUS))
         if was_open:
             self.open_journal()
+
+    def snapshot_if_long(self) -> None:
+        """Writes a snapshot when the journal has many more events than the state has chunks.
+
+        So that of a sync of weeks little is to be read again, and an event costs the same however many there are.
+        """
+        if self._recorded >= max(LONG_JOURNAL, EVENTS_PER_CHUNK * len(self.state.chunks)):
+            self.snapshot()
 
     def close(self) -> None:
         """Closes the journal; what was recorded stays."""
@@ -230,9 +241,18 @@ class StateStore:
 
 
 def render_state(state: State) -> bytes:
-    """Gives the bytes of a snapshot: JSON, indented, chunks in the order of their ids."""
-    ordered = msgspec.structs.replace(state, chunks=dict(sorted(state.chunks.items())))
-    return msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n"
+    """Gives the bytes of a snapshot: JSON, indented, a line for each chunk in the order of their ids."""
+    return b"".join(_pieces(state))
+
+
+def _pieces(state: State) -> Iterator[bytes]:
+    """Yields a snapshot line by line, so that a large one is never in memory twice."""
+    bare = msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(state, chunks={})), indent=1)
+    head, _, tail = bare.rpartition(_NO_CHUNKS)
+    yield head + _NO_CHUNKS[:-1]
+    for number, (key, chunk) in enumerate(sorted(state.chunks.items())):
+        yield b"%s\n  %s: %s" % (b"," if number else b"", msgspec.json.encode(key), msgspec.json.encode(chunk))
+    yield (b"\n }" if state.chunks else b"}") + tail + b"\n"
 
 
 def parse_state(content: bytes, name: str) -> State:

@@ -44,7 +44,9 @@ def test_what_was_let_go_is_gone_and_stays_gone(oncsync: Command, synced: World)
     assert synced.sync().counts.total == 0
     assert synced.asked("archivefile/download") == asked
     assert states(oncsync) == ["dropped"] * 2 + ["here"] * 4
-    assert "2 let go on purpose" in oncsync("status").out
+    told = oncsync("status").out
+    assert "6 files done (2 let go on purpose)" in told
+    assert "6 done, 0 without data, 0 failed, 0 pending, 2 of the done let go on purpose" in told
     verified = oncsync("verify")
     assert (verified.code, "2 files let go on purpose" in verified.out) == (0, True)
     assert "(dropped)" in oncsync("show", place_of(0)).out
@@ -90,6 +92,19 @@ def test_what_means_nothing_or_everything_is_refused(oncsync: Command, synced: W
     for arguments in ((), ("",), (".",), ("data",), ("/",), ("../x",), ("*.wav",), ("abc",)):
         assert oncsync("drop", "--yes", *arguments).code == 2, arguments
     assert synced.tree() == before
+
+
+def test_an_entry_without_files_is_nothing_to_do(oncsync: Command, synced: World) -> None:
+    """A cron job may drop or restore an entry again; what is mistyped, or everything by a path, is told."""
+    assert oncsync("drop", "spectra", "--yes").code == 0
+    said = oncsync("drop", "spectra", "--yes")
+    assert (said.code, said.out) == (0, "Nothing to let go: no file of these is here\n")
+    assert "means no file that is here" in oncsync("drop", "*T01*", "--yes").err
+    assert oncsync("restore", "spectra").code == 0
+    said = oncsync("restore", "spectra")
+    assert (said.code, said.out) == (0, "0 files wanted again\n")
+    assert "`*T01*` means no file that was let go" in oncsync("restore", "*T01*").err
+    assert "`'*'` means every file" in oncsync("drop", "data", "--yes").err
 
 
 def test_a_name_of_two_things_is_refused(oncsync: Command, world: World) -> None:

@@ -42,6 +42,7 @@ def test_the_rows_that_were_left_are_fetched(oncsync: Command, world: World) -> 
         f"\ufeffentry;filename\r\nspectra;{name_of(2)}\r\n",
         f"path\n{place_of(2)}\n",
         f"filename\tstate\n{name_of(2)}\tmine\n",
+        f"id;filename;begin\n1,2E+19;{name_of(2)};x\n",
         f'"filename","outPath"\n"{name_of(2)}","{DEVICE}\\2021_08\\"\n',
         json.dumps([{"filename": name_of(2)}]),
         json.dumps([name_of(2)]),
@@ -93,6 +94,27 @@ def test_an_id_and_a_name_that_do_not_belong_together_are_refused(oncsync: Comma
     assert oncsync("sync", "--files-from", "list.json").code == 2
 
 
+def test_what_a_person_did_to_a_list_is_told(oncsync: Command, world: World) -> None:
+    """Columns that were deleted, another encoding, an id that the lock does not have any more."""
+    Path("list").write_text("begin,end,bytes\n2021,2022,3\n")
+    said = oncsync("sync", "--files-from", "list")
+    assert (said.code, "names no file" in said.err, "`id`, `filename`, `path`" in said.err) == (2, True, True)
+    Path("list").write_text("filename", encoding="utf-16")
+    assert "CSV UTF-8" in oncsync("sync", "--files-from", "list").err
+    Path("list").write_text(f"id,filename\n{'0' * 20},{name_of(0)}\n")
+    said = oncsync("sync", "--files-from", "list")
+    assert f"the lock has no chunk `{'0' * 20}`" in said.err
+    assert "clear that cell" in said.err
+    assert world.tree() == {}
+
+
+def test_a_part_is_never_called_the_whole_folder(oncsync: Command, world: World) -> None:
+    """Five of six files are not here: nothing to do is a word about the list alone."""
+    Path("list").write_text(name_of(2))
+    assert oncsync("sync", "--files-from", "list").code == 0
+    assert oncsync("sync", "--files-from", "list").out == "Nothing to do: what was named is as the lock wants it\n"
+
+
 def test_a_list_without_rows_fetches_nothing_and_an_empty_file_is_an_error(oncsync: Command, world: World) -> None:
     """A filter may leave nothing; a file that was never written is a mistake."""
     Path("list").write_text(saved(oncsync)[0])
@@ -142,7 +164,7 @@ def test_records_mappings_and_frames_are_lists_too(world: World) -> None:
     world.sync(files=[file for file in files if file.begin.hour == 0])
     assert list(world.tree()) == [place_of(0)]
     rows = [{"filename": name_of(1), "bytes": float("nan"), "path": float("nan")}]
-    world.sync(files=SimpleNamespace(to_dict=lambda orient: rows))
+    world.sync(files=SimpleNamespace(columns=list(rows[0]), to_dict=lambda orient: rows))
     world.sync(files=[name_of(2)])
     assert list(world.tree()) == [place_of(0), place_of(1), place_of(2)]
     with pytest.raises(InputError, match="the lock has no file"):

@@ -134,6 +134,29 @@ def test_a_pipe_gets_one_line_per_file_and_a_terminal_a_table(
     assert oncsync("list", "--limit", "0").err == "No file\n"
 
 
+@pytest.mark.parametrize(("width", "head"), [(80, "filename"), (120, "filename"), (160, "entry"), (40, "id: ")])
+def test_a_narrow_terminal_gets_a_table_of_names(
+    oncsync: Command, world: World, monkeypatch: pytest.MonkeyPatch, width: int, head: str
+) -> None:
+    """Places of three long parts fit no usual terminal; names do, and what is left out is named."""
+    monkeypatch.setattr("oncsync.cli.listing.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = oncsync("list").out.splitlines()
+    assert lines[0].startswith(head)
+    if head == "filename":
+        assert [line.split()[0] for line in lines[1:7]] == [name_of(hour) for hour in range(6)]
+        assert "path" in lines[-1]
+        assert max(map(len, lines[:-1])) <= width
+
+
+def test_what_was_let_go_says_so_in_the_list(oncsync: Command, synced: World) -> None:
+    assert oncsync("drop", place_of(0), "--yes").code == 0
+    assert [row["reason"] for row in listed(oncsync, "--state", "dropped")] == [
+        "let go on purpose; `oncsync restore` fetches it again"
+    ]
+
+
 def test_the_archive_is_asked_without_a_lock(oncsync: Command, world: World) -> None:
     """By device, or by place and kind of instrument; what the lock has too says where it lies."""
     span = ("--begin", "2021-08-30T04:00:00Z", "--end", "2021-08-30T08:00:00Z")
@@ -142,11 +165,23 @@ def test_the_archive_is_asked_without_a_lock(oncsync: Command, world: World) -> 
     assert [row["state"] for row in rows] == ["pending", "pending", "listed", "listed"]
     assert [row["path"] for row in rows[:2]] == [place_of(4), place_of(5)]
     assert rows[2]["path"] == ""
+    assert hours(listed(oncsync, "--service", "-d", DEVICE, *span, "--match", "*MODULE*", "--state", "listed")) == [
+        6,
+        7,
+    ]
     world.manifest.unlink()
     alone = listed(oncsync, "--service", "-d", DEVICE, *span, "--server", world.sandbox.url, "--newest", "1")
     assert [row["state"] for row in alone] == ["listed"]
     by_place = ("--location", "STR2", "--category", "BIOSPECTROMETER", "--server", world.sandbox.url)
     assert listed(oncsync, "--service", *by_place, *span)
+
+
+def test_a_code_that_onc_does_not_know_is_told_with_its_like(oncsync: Command, world: World) -> None:
+    said = oncsync("list", "--service", "--device", DEVICE.replace("002", "02"))
+    assert said.code == 2
+    assert f"`{DEVICE}`" in said.err
+    said = oncsync("list", "--service", "--location", "STRX", "--category", "BIOSPECTROMETER")
+    assert (said.code, "locationCode" in said.err) == (2, True)
 
 
 def test_the_archive_is_asked_in_one_way(oncsync: Command, world: World) -> None:

@@ -70,6 +70,13 @@ def test_everything_is_listed_with_full(files: World, oncsync: Command) -> None:
         assert ["dateArchivedFrom" in one.parameters for one in files.sandbox.asked[asked:]] == [is_partial]
 
 
+@pytest.mark.parametrize("flag", ["--locked", "--frozen"])
+def test_a_lock_that_is_to_stay_as_it_is_is_not_listed_anew(files: World, oncsync: Command, flag: str) -> None:
+    said = oncsync("sync", flag, "--full")
+    assert said.code == 2
+    assert "`--full` makes the lock anew" in said.err
+
+
 def test_two_locks_are_compared_file_by_file(files: World, oncsync: Command) -> None:
     for name in ("oncsync.lock", "oncsync.lock.d"):
         copy = shutil.copytree if name.endswith(".d") else shutil.copyfile

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from oncsync.caretaking import find_unwanted, prune
 from oncsync.engine.folder import FolderLock
 from tests.cli.conftest import Command
 from tests.engine.bench import Killed, death_before
@@ -67,6 +68,17 @@ def test_a_folder_that_is_as_the_lock_wants_it_is_left_alone(oncsync: Command, s
     before = synced.tree()
     assert oncsync("prune", "--yes", "--include-vanished").code == 0
     assert synced.tree() == before
+
+
+def test_only_what_was_shown_is_removed(narrowed: World) -> None:
+    """While a person reads the list, somebody else resolves a lock that wants still less."""
+    before, shown = narrowed.tree(), find_unwanted(narrowed.project())
+    going = march(narrowed)
+    narrowed.write(CTD_CSV.replace("2015-04-01", "2015-02-01"))
+    narrowed.project().resolve()
+    assert len(find_unwanted(narrowed.project())) > len(shown)
+    assert sorted(one.path for one in prune(narrowed.project(), shown).removed) == sorted(going)
+    assert set(narrowed.tree()) == set(before) - set(going)
 
 
 def test_a_dry_run_changes_nothing(oncsync: Command, narrowed: World) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from oncsync.timespan import UTC
 from tests.cli.conftest import Command
+from tests.support.archived import FILES, archive_entry, list_files, write_lock
 from tests.support.world import CTD_CSV, World
 
 OPEN = """\
@@ -40,6 +42,27 @@ def test_the_newest_data_of_each_entry_and_of_all_are_in_the_json(synced: World,
     assert "tooOld" not in answer
     line = oncsync("status").out.splitlines()[-2]
     assert line == f"The newest data here reach to {newest['open']:%Y-%m-%d %H:%M} UTC"
+
+
+def test_entries_with_files_of_one_device_have_a_newest_each(world: World, oncsync: Command) -> None:
+    """R143: the first of both has more of the year than the second."""
+    fewer = FILES.replace("name: files", "name: fewer").replace("end: 2017-07-09", "end: 2017-07-03")
+    world.write(FILES.replace("name: files", "name: all") + fewer)
+    assert world.sync().exit_code == 0
+    answer = json.loads(oncsync("status", "--json").out)
+    newest = {entry["name"]: entry["newest"][:10] for entry in answer["entries"]}
+    assert newest == {"all": "2017-07-09", "fewer": "2017-07-03"}
+    assert answer["newest"][:10] == "2017-07-09"
+
+
+def test_an_archive_file_is_as_new_as_it_can_be_whatever_it_claims(world: World, oncsync: Command) -> None:
+    """R154: an instrument whose clock is wrong must not keep the alarm silent."""
+    (file, *_) = list_files(world.sandbox)
+    far = msgspec.structs.replace(file, end=datetime(9999, 1, 1, tzinfo=UTC))
+    write_lock(world, archive_entry("files", [far]))
+    assert world.sync(frozen=True).exit_code == 0
+    newest = datetime.fromisoformat(json.loads(oncsync("status", "--json").out)["newest"])
+    assert abs(datetime.now(UTC) - newest) < timedelta(minutes=2)
 
 
 def test_old_data_exit_one_and_say_how_old_they_are(synced: World, oncsync: Command) -> None:

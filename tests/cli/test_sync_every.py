@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from oncsync.sandbox import Reply
 from tests.cli.conftest import Command, Said
 from tests.faults.staging import NO_METADATA, ONE_MONTH, Asking, answers, down, refused, runs
 from tests.support.records import at
-from tests.support.world import CTD_CSV, TOKEN, World, child_environment
+from tests.support.world import AS_IN_A_TERMINAL, CTD_CSV, TOKEN, World, child_environment
 
 Between = Callable[[int], None]
 
@@ -194,19 +195,33 @@ def test_what_makes_no_sense_is_refused(small: World, oncsync: Command, flags: t
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_real_wait_at_once(small: World, number: int, code: int) -> None:
     small.sync()
-    command = [sys.executable, "-m", "oncsync", "sync", "--every", "1d"]
+    command = [sys.executable, "-c", AS_IN_A_TERMINAL, "sync", "--every", "1d"]
     child = subprocess.Popen(
         command, env=child_environment(), cwd=small.directory, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
     assert child.stderr is not None
-    for line in child.stderr:
-        if line.startswith(b"Next run"):
-            break
-    os.kill(child.pid, number)
-    rest = child.stderr.read()
-    child.stderr.close()
-    assert child.wait(timeout=20) == code
+    try:
+        for line in child.stderr:
+            if line.startswith(b"Next run"):
+                break
+        os.kill(child.pid, number)
+        _, rest = child.communicate(timeout=20)
+    finally:
+        child.kill()
+    assert child.returncode == code
     assert b"is recorded" in rest
+
+
+def test_a_second_sync_ends_with_6_naming_the_first_or_waits_as_long_as_it_may(small: World, oncsync: Command) -> None:
+    small.sync()
+    held = FolderLock(small.folder)
+    held.__enter__()
+    said = oncsync("sync")
+    assert (said.code, f"process {os.getpid()}" in said.err) == (6, True)
+    release = threading.Timer(0.3, held.__exit__, (None, None, None))
+    release.start()
+    assert oncsync("sync", "--lock-timeout", "20s").code == 0
+    release.join()
 
 
 def test_the_answers_for_programs_have_camel_case_keys_alone(small: World, oncsync: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,17 @@ def test_damaged_files_are_fetched_again_without_an_order(oncsync: Command, sync
     assert synced.tree() == {**before, aside: changed}
     assert synced.asked("request") == ordered
     assert oncsync("verify").code == 0
+
+
+def test_a_repair_beside_a_sync_ends_with_6_or_waits_as_long_as_it_may(oncsync: Command, synced: World) -> None:
+    (synced.folder / data_files(synced)[0]).unlink()
+    held = FolderLock(synced.folder)
+    held.__enter__()
+    assert oncsync("verify", "--repair").code == 6
+    release = threading.Timer(0.3, held.__exit__, (None, None, None))
+    release.start()
+    assert oncsync("verify", "--repair", "--lock-timeout", "20s").code == 0
+    release.join()
 
 
 def test_only_what_is_damaged_is_fetched(oncsync: Command, world: World) -> None:

@@ -197,6 +197,25 @@ def test_a_device_that_is_unknown_is_never_corrected_but_told() -> None:
     assert not here()
     with pytest.raises(InputError, match="names no device"):
         downloader().get_files_structured([], **HOUR)
+    for ask in (downloader().getListByDevice, downloader().getDirectFiles, downloader().getDataProducts):
+        with pytest.raises(InputError, match="ONC knows no device `TUMLIDAR01`") as caught:
+            ask({"deviceCode": "TUMLIDAR01"})
+        assert "`TUMLIDAR001`" in str(caught.value.hint)
+
+
+def test_filters_that_leave_nothing_are_told(told: list[str]) -> None:
+    """A slip in `extensions` looks like an hour without files otherwise."""
+    assert not len(downloader(told).get_files_structured("TUMLIDAR001", extensions="hdf55", **HOUR))
+    assert told == ["None of the 5 files listed passes `extensions` and the sizes"]
+
+
+def test_a_name_alone_and_a_column_of_names_are_lists_too(tables: str) -> None:
+    one = downloader()
+    one.getDirectFiles(MODULE)
+    assert here() == [MODULE]
+    table = one.get_files_structured("TUMLIDAR001", extensions="hdf5", **HOUR)
+    one.getDirectFiles(table["filename"])
+    assert here() == sorted([MODULE, MODULE.replace("MODULE", "LIDAR")])
 
 
 # --- What is here already --------------------------------------------------------------------------------------

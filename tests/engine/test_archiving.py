@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncsync.engine.archived import archive_step, arrived_before, judge_archive, next_version
+from oncsync.engine.claims import judge_claims
 from oncsync.engine.conductor import Conductor, plan_transfers, plan_work
 from oncsync.engine.expiry import outlived_chunks
 from oncsync.engine.latest import LatestIndex, refresh_latest
@@ -493,6 +494,67 @@ def test_nothing_here_is_said_by_the_index_too(shelf: Shelf) -> None:
     assert (shelf.index.end, shelf.index.path, shelf.index.checked) == (None, None, NOW)
 
 
+def test_a_file_that_claims_to_reach_into_the_future_does_not_stay_the_newest(shelf: Shelf) -> None:
+    """R143: an instrument's clock may be wrong, or its file open; what came later is newer than what came then."""
+    far = a_chunk("2017-07-01", hours=24 * 365 * 1000)
+    shelf.put(far, b"far", came="2017-07-02")
+    shelf.put(THIRD, b"3", came="2017-07-04")
+    shelf.refresh(the_entry(far, THIRD))
+    assert shelf.names == [name_of("2017-07-03")]
+    shelf.refresh(the_entry(far))
+    assert shelf.index.end == at("2017-07-02")
+
+
+def test_instruments_that_fell_silent_leave_their_last_files_there(shelf: Shelf) -> None:
+    """R143: a span that moves leaves them behind, and the lock names nothing any more."""
+    shelf.put(FIRST, b"1")
+    shelf.refresh(the_entry(FIRST, relative="-P1D/now"))
+    index = shelf.index
+    later = NOW + DAY
+    shelf.refresh(the_entry(relative="-P1D/now"), checked=later)
+    assert shelf.index == msgspec.structs.replace(index, checked=later)
+    assert (shelf.place / index.files[0].name).read_bytes() == b"1"
+    shelf.put(SECOND, b"2")
+    shelf.refresh(the_entry(SECOND, relative="-P1D/now"))
+    assert shelf.names == [name_of("2017-07-02")]
+
+
+@pytest.mark.parametrize("why", ["another meaning", "still", "let go", "removed", "changed"])
+def test_what_nobody_means_any_more_leaves_the_place_of_the_newest(shelf: Shelf, why: str) -> None:
+    record = shelf.put(FIRST, b"1")
+    shelf.refresh(the_entry(FIRST, relative="-P1D/now"))
+    now: dict[str, Any] = {"relative": "-P1D/now"}
+    if why == "another meaning":
+        now["digest"] = "0" * 20
+    elif why == "still":
+        now["relative"] = None
+    elif why == "let go":
+        apply_event(shelf.state, Dropped(at=NOW, chunk=FIRST.id, files=((1, "1"),)))
+    elif why == "removed":
+        (shelf.folder / record.path).unlink()
+    else:
+        (shelf.place / FIRST.file.name if FIRST.file else shelf.place).write_bytes(b"mine")
+    shelf.refresh(the_entry(**now))
+    assert (shelf.index.end, shelf.index.files) == (None, ())
+
+
+def test_a_file_called_like_what_is_left_of_an_index_stays(shelf: Shelf) -> None:
+    chunk = archive_chunk(a_listed_file(".index.json.abc.part"))
+    shelf.put(chunk, b"data")
+    shelf.refresh(the_entry(chunk))
+    assert [one.name for one in shelf.index.files] == shelf.names == [".index.json.abc.part"]
+
+
+def test_a_download_renamed_in_case_alone_keeps_its_newest_files(shelf: Shelf) -> None:
+    """Where case does not count the old place and the new one are one, as they are here through a link."""
+    shelf.put(FIRST)
+    shelf.refresh(the_entry(FIRST))
+    if not (shelf.folder / "latest/A").exists():
+        (shelf.folder / "latest/A").symlink_to("a")
+    shelf.refresh(msgspec.structs.replace(the_entry(FIRST), name="A"))
+    assert shelf.names == [name_of("2017-07-01")]
+
+
 def test_a_file_called_like_the_index_has_a_mark(shelf: Shelf) -> None:
     chunk = archive_chunk(a_listed_file("index.json"))
     shelf.put(chunk, b"data")
@@ -556,11 +618,43 @@ def test_keep_lets_nothing_go_that_anybody_wants_or_that_was_fetched_for_others(
     assert outlived(moving(new, relative=None), state, new) == set(), "a span that does not move"
 
 
+@pytest.mark.parametrize(
+    ("keep", "other", "owner"),
+    [
+        ("P7D", {"relative": "-P2D/now"}, "download/b"),
+        ("P7D", {"relative": "-P2D/now", "keep": "P1M"}, "download/b"),
+        ("P7D", {"relative": "-P2D/now", "keep": "P6D"}, "download/a"),
+        ("P7D", {"relative": "-P2D/now", "keep": "P7D"}, "download/a"),
+        ("P7D", {"keep": "P1D"}, "download/b"),
+        (None, {"relative": "-P2D/now", "keep": "P8D"}, "download/a"),
+    ],
+)
+def test_a_file_that_two_entries_want_is_fetched_for_the_one_that_keeps_it_longest(
+    keep: str | None, other: dict[str, Any], owner: str
+) -> None:
+    """Without `keep` nothing is ever deleted, whatever another entry says of the same device."""
+    new, old = aged(0), aged(9)
+    both = (moving(new, keep=keep), archive_entry("b", [new], **other))
+    assert ["/".join(one.wanted.keeper.key) for one in plan_of(State(), *both).chunks] == [owner]
+    state = holding(new, old)
+    assert (judge_claims(make_lock(*both), state, NOW).claimed == {new.id: owner}) == (owner != "download/a")
+    later = holding(new, old, entry=owner)
+    assert outlived(both[0], later, new, others=both[1:]) == ({old.id} if keep and owner == "download/a" else set())
+
+
 def test_a_device_that_fell_silent_keeps_its_last_files() -> None:
     """Only newer files of the same device make older ones superfluous."""
     new, old, silent = aged(0), aged(9), aged(9, device="OTHER")
     state = holding(new, old, silent)
     assert outlived(moving(new), state, new) == {old.id}
+
+
+def test_a_file_whose_device_is_not_known_goes_after_others_like_it_alone() -> None:
+    new, old = aged(0), archive_chunk(a_listed_file("picture.png", f"{NOW - 9 * DAY:%Y-%m-%d}"))
+    newer = archive_chunk(a_listed_file("picture-2.png", f"{NOW:%Y-%m-%d}"))
+    state = holding(new, old, newer)
+    assert outlived(moving(new, newer), state, new) == set()
+    assert outlived(moving(new, newer), state, newer) == {old.id}
 
 
 def test_what_was_let_go_on_purpose_stays_known() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,20 @@ def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path, place: str) -
     log.notice(Notice(event="e", text="t"))
     log.progress(Counts())
     log.close()
+
+
+def test_a_log_that_somebody_holds_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped in the middle of a line must not stop the others."""
+    held = threading.Event()
+    monkeypatch.setattr(eventlog, "PATIENCE_AT_THE_END", 0.0)
+    log = log_to(tmp_path / "oncsync.log")
+    assert log._handler is not None
+    monkeypatch.setattr(log._handler, "handle", lambda record: held.wait())
+    for _ in range(3):
+        log.notice(Notice(event="e", text="t"))
+    log.close()
+    assert not held.is_set(), "whoever writes the log is still held up"
+    held.set()
 
 
 def test_several_processes_may_write_one_log(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from oncsync.engine import orders
 from oncsync.engine.pace import Pace, poll_wait
 from oncsync.engine.watch import Counts, Notice
+from oncsync.state import Stale, Staled, StateStore
+from oncsync.timespan import UTC
 from tests.support.world import CTD_CSV, TOKEN, World, child_environment, quick_sandbox
 
 DAILY = CTD_CSV.replace("2015-04-01", "2015-01-16") + "    splitDateRange: day\n"
@@ -51,6 +54,30 @@ def test_never_more_orders_live_than_run_threads_allows(world: World) -> None:
     assert world.sync(watcher=recorder).counts.done == 15
     assert 2 <= world.sandbox.peak_alive_orders <= 4
     assert recorder.most_alive == 4
+
+
+def test_what_a_chunk_replaces_is_replaced_when_the_chunk_is_done(world: World) -> None:
+    """R156: at once, not when the whole sync ends, which may take days."""
+    world.write(CTD_CSV, settings="  runThreads: 1\n  metadata: false\n")
+    world.sync()
+    store = StateStore(world.folder / ".oncsync" / "state.json")
+    store.open_journal()
+    now = datetime.now(UTC)
+    for chunk in store.state.chunks:
+        store.record(Staled(at=now, chunk=chunk, stale=Stale(at=now, count=1)))
+    store.close()
+    first = {
+        file.path: (world.folder / file.path).stat().st_ino for one in store.state.chunks.values() for file in one.files
+    }
+    left: list[int] = []
+
+    class Looking(Recorder):
+        def notice(self, notice: Notice) -> None:
+            if notice.event == "done":
+                left.append(sum((world.folder / path).stat().st_ino == inode for path, inode in first.items()))
+
+    assert world.sync(refresh_outdated=True, watcher=Looking()).counts.done == 3
+    assert left == [2, 1, 0]
 
 
 def test_run_threads_of_one_orders_one_after_the_other(world: World) -> None:
@@ -258,3 +285,14 @@ def test_python_gives_the_same_as_records(world: World) -> None:
     files = project.files()
     assert [file.is_metadata for file in files].count(True) == 3
     assert {file.path.read_bytes() for file in files} == set(world.tree().values())
+
+
+def test_a_long_sync_writes_its_state_now_and_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """architecture "The folder and the state": the journal of weeks does not only grow; the end is recorded."""
+    monkeypatch.setattr("oncsync.state.store.LONG_JOURNAL", 1)
+    monkeypatch.setattr("oncsync.state.store.EVENTS_PER_CHUNK", 0)
+    world.write(DAILY)
+    assert world.sync().counts.done == 15
+    state = StateStore(world.project().state_path).state
+    assert state.generation > 2
+    assert state.synced_at is not None

@@ -164,6 +164,18 @@ def test_shards_that_the_lock_has_no_more_are_removed_and_other_files_are_not(tm
     assert not (folder / "files").exists()
 
 
+def test_an_entry_that_is_renamed_in_case_alone_keeps_its_shards(tmp_path: Path) -> None:
+    """Where case does not count the old folder and the new one are one, as they are here through a link."""
+    written(tmp_path, LOCK)
+    folder = tmp_path / "oncsync.lock.d"
+    if not (folder / "FILES").exists():
+        (folder / "FILES").symlink_to("files")
+    renamed = msgspec.structs.replace(LOCK.entries[0], name="FILES")
+    lock = msgspec.structs.replace(LOCK, entries=(renamed, *LOCK.entries[1:]))
+    written(tmp_path, lock)
+    assert read_beside(tmp_path / "oncsync.lock") == lock
+
+
 def test_a_shard_that_is_missing_or_of_something_else_is_a_fault(tmp_path: Path) -> None:
     """The lock is made anew then; what can be read of it stands meanwhile."""
     written(tmp_path, LOCK)
@@ -189,7 +201,7 @@ def test_of_a_shard_in_which_branches_disagree_one_side_is_read(tmp_path: Path) 
     shard.write_text(
         "".join([*lines[:-1], "<<<<<<< HEAD\n", ours, "=======\n", theirs, ">>>>>>> other\n"]), encoding="utf-8"
     )
-    with pytest.raises(LockError, match=r"CTD3-2020.lock` is not as `oncsync resolve` writes it"):
+    with pytest.raises(LockError, match=r"`oncsync.lock.d/files/CTD3-2020.lock` is not as `oncsync resolve` writes it"):
         read_beside(path)
     standing = read_standing(path, tmp_path / "data")
     assert standing.fault is not None
@@ -204,6 +216,15 @@ def test_a_summary_that_says_more_than_its_shard_is_a_fault(tmp_path: Path) -> N
     path = tmp_path / "oncsync.lock"
     path.write_bytes(path.read_bytes().replace(b'"files": 3, "bytes": 3000', b'"files": 4, "bytes": 4000'))
     with pytest.raises(LockError, match="does not hold what"):
+        read_beside(path)
+
+
+@pytest.mark.parametrize("year", ["0", "-1", "10000", "99999999999999999999"])
+def test_a_year_that_there_is_not_is_no_lock(tmp_path: Path, year: str) -> None:
+    written(tmp_path, LOCK)
+    path = tmp_path / "oncsync.lock"
+    path.write_bytes(path.read_bytes().replace(b'"year": 2020', f'"year": {year}'.encode()))
+    with pytest.raises(LockError, match="is not as `oncsync resolve` writes it"):
         read_beside(path)
 
 

@@ -85,6 +85,12 @@ def test_several_extensions_are_filtered_here(connect: Connect) -> None:
     assert [name.partition("Z")[2] for name in files_of(resolution)] == [".TXT", ".hdf5"]
 
 
+def test_an_extension_in_capitals_means_the_same_where_the_service_tells_them_apart(connect: Connect) -> None:
+    service, session = connect(Shelf([*DAY, row("CTD3", "2020-01-05", ".png")]))
+    assert len(chunks_of(resolve_archive(entry(CTD3 + "extension: TXT"), session))) == 24
+    assert [asked.query.get("fileExtension") for asked in service.asked] == ["TXT", None]
+
+
 def test_all_pages_are_read_and_each_name_counts_once(connect: Connect) -> None:
     service, session = connect(Shelf([*DAY, *DAY[:5]], page_size=7))
     assert len(chunks_of(resolve_archive(entry(CTD3), session))) == 24
@@ -116,6 +122,9 @@ def test_an_entry_that_only_asks_what_another_asks_can_go_unless_its_span_moves(
         said = texts_of(resolve_archive(both, session))
         assert said.endswith(words)
         assert bool(said) == bool(words)
+    shown = entry(CTD3 + "begin: 2026-11-21") + entry(CTD3 + "begin: 2026-11-21\nlatest: true", "y")
+    said = texts_of(resolve_archive(shown.replace("\ndownloads:", ""), session))
+    assert "`x` does not" not in said, "it brings the newest files into their place"
 
 
 # --- What the lock says ----------------------------------------------------------------------------------------

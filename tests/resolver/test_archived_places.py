@@ -47,6 +47,13 @@ def test_files_that_no_deployment_explains_are_left_out_and_counted(connect: Con
     assert len(files_of(resolve_archive(entry(HYDROPHONES), session))) == 26
 
 
+def test_a_device_is_the_same_however_a_listing_writes_its_code(connect: Connect) -> None:
+    """Q43: the answer is about the device that was asked about."""
+    rows = [{**one, "deviceCode": "hyd2"} for one in day_of("HYD2", "2020-02-01")]
+    _, session = connect(Shelf(rows))
+    assert len(files_of(resolve_archive(entry(HYDROPHONES), session))) == 24
+
+
 def test_files_of_another_device_are_left_out_and_counted(connect: Connect) -> None:
     rows = [*day_of("HYD2", "2020-02-01"), row("HYD1", "2020-02-01T12:00")]
     answer = Reply.of_json({"files": rows, "next": None})

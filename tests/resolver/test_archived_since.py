@@ -113,9 +113,23 @@ def test_a_file_that_vanished_is_noticed_by_the_next_whole_listing(connect: Conn
     assert files_of(desk.last)[gone].is_listed
     desk.resolve(NOON + timedelta(days=1), full=True)
     assert not files_of(desk.last)[gone].is_listed
-    shelf.rows.insert(0, row("CTD3", "2020-01-04"))
-    desk.resolve(NOON + timedelta(days=2))
-    assert not files_of(desk.last)[gone].is_listed
+    assert desk.resolve(NOON + timedelta(days=2)) == [None], "it may have been a bad day: one more look at everything"
+    assert desk.resolve(NOON + timedelta(days=2, hours=1)) != [None]
+
+
+@pytest.mark.parametrize("left", [0, 20])
+def test_files_that_a_bad_day_hid_are_back_with_the_next_resolve(connect: Connect, left: int) -> None:
+    """Q32: a file that is marked is not fetched, so a listing that lacked some is not built upon."""
+    desk = Desk(connect, shelf := Shelf(rows_until("2020-01-08T12:00")), CLOSED)
+    desk.resolve(NOON)
+    whole, shelf.rows = shelf.rows, shelf.rows[:left]
+    desk.resolve(NOON + timedelta(hours=1), full=True)
+    if not left:
+        assert desk.resolve(NOON + timedelta(hours=2)) == [None], "as long as nothing is listed"
+    shelf.rows = whole
+    assert desk.resolve(NOON + timedelta(hours=3)) == [None]
+    assert desk.last is not None
+    assert all(file.is_listed for file in files_of(desk.last).values())
 
 
 def test_an_entry_without_a_memory_is_listed_whole(connect: Connect) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,6 +118,24 @@ def test_a_reader_sees_what_a_running_sync_has_recorded_and_touches_nothing(tmp_
     assert read(tmp_path) == one.state
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     one.close()
+
+
+def test_a_long_journal_becomes_a_snapshot_while_a_sync_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """architecture "The folder and the state": now and then while it runs; nothing of it is lost."""
+    monkeypatch.setattr("oncsync.state.store.LONG_JOURNAL", 3)
+    one = opened(tmp_path)
+    for event in ORDER[:2]:
+        one.record(event)
+    one.snapshot_if_long()
+    assert not (tmp_path / "state.json").exists()
+    one.record(ORDER[2])
+    one.record(ORDER[3])
+    one.snapshot_if_long()
+    assert (one.recorded, one.state.generation) == (0, 1)
+    for event in ORDER[4:]:
+        one.record(event)
+    one.close()
+    assert msgspec.structs.replace(read(tmp_path), generation=0) == state_after(*ORDER)
 
 
 def test_a_store_that_is_not_open_records_nothing(tmp_path: Path) -> None:

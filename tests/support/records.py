@@ -98,7 +98,9 @@ def wanted(lock: Lock) -> list[WantedChunk]:
     return wanted_chunks(lock)[0]
 
 
-def make_file(name: str, *, run_id: int = 1, index: str = "1", path: str = "", content: bytes = b"x") -> FileRecord:
+def make_file(
+    name: str, *, run_id: int = 1, index: str = "1", path: str = "", content: bytes = b"x", came: str = "2026-11-01"
+) -> FileRecord:
     """Gives the record of a file as it arrived; its place is its name unless `path` is given."""
     sha256 = hashlib.sha256(content).hexdigest()
     return FileRecord(
@@ -109,5 +111,5 @@ def make_file(name: str, *, run_id: int = 1, index: str = "1", path: str = "", c
         partial=f"{run_id}-{index}.part",
         bytes=len(content),
         sha256=sha256,
-        at=at("2026-11-01"),
+        at=at(came),
     )
