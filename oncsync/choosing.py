@@ -101,7 +101,8 @@ def names_of(files: Iterable[Any], source: str = "the list") -> Iterator[Named]:
 
     Raises `InputError` for anything else.
     """
-    rows: Iterable[Any] = files.to_dict(orient="records") if hasattr(files, "columns") else files
+    table: Any = [files] if isinstance(files, str) else files
+    rows: Iterable[Any] = table.to_dict(orient="records") if hasattr(table, "columns") else table
     for number, row in enumerate(rows, 1):
         where = f"entry {number} of {source}"
         if isinstance(row, Named):

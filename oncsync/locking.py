@@ -7,6 +7,7 @@ Requests of entries whose span moves with the clock change daily, so git does no
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from oncsync.manifest import Download, Manifest, Request, entry_digest, lock_pat
 from oncsync.naming import fold
 
 RELATIVE_LOCK = "relative.lock"
+_LEFTOVER = re.compile(r"\..+\.lock\.[0-9a-f]{12}\.part")
 _HEAD = 4096
 """Bytes at the beginning of a lock in which it says what made it, conflicts or not."""
 
@@ -246,14 +248,32 @@ def _write_shards(path: Path, lock: Lock, manifest_name: str, command: str) -> b
     changed = False
     for name, shard in shards_of(lock):
         names[fold(name)] = folder / name
+        _check_shard(folder, folder / name)
         changed |= write_lock(folder / name, shard, manifest_name, command)
     for left in sorted(folder.glob("*/*.lock")):
         kept = names.get(fold(left.relative_to(folder).as_posix()))
-        if not (kept and is_same_file(left, kept)) and _is_ours(left):  # one file may have names of either case
+        if (
+            not (kept and is_same_file(left, kept)) and not _leads_away(folder, left) and _is_ours(left)
+        ):  # one file may have names of either case
             remove_quietly(left)
             remove_empty_folders(left.parent, path.parent)
             changed = True
+    for leftover in folder.glob("*/.*.part"):  # of a write that was killed
+        if _LEFTOVER.fullmatch(leftover.name) and not _leads_away(folder, leftover):
+            remove_quietly(leftover)
     return changed
+
+
+def _check_shard(folder: Path, place: Path) -> None:
+    """Raises `InputError` where a shard would lie behind a link that leads away, or in the place of somebody's file."""
+    if _leads_away(folder, place):
+        raise InputError(f"`{place.parent}` is a link that leads away; oncsync writes no lock there", hint="remove it")
+    if place.exists() and place.stat().st_size and not _is_ours(place):
+        raise InputError(f"`{place}` is there already and was not made by oncsync", hint="move it away")
+
+
+def _leads_away(folder: Path, place: Path) -> bool:
+    return folder.is_symlink() or place.parent.resolve().parent != folder.resolve()
 
 
 def _is_ours(path: Path) -> bool:

@@ -79,7 +79,7 @@ def find_to_drop(
     check_owner(state, project.folder, project.identity, project.manifest.server)
     named = _named(project, state, selection)
     on_start(sum(map(len, named.values())), sum(file.bytes for files in named.values() for file in files))
-    return _judge(project.folder, state, named, (), on_bytes)
+    return _judge(project.folder, state, named, {}, on_bytes)
 
 
 def _named(project: Project, state: State, selection: Selection) -> dict[str, list[FileRecord]]:
@@ -104,18 +104,19 @@ def _judge(
     folder: Path,
     state: State,
     named: Mapping[str, list[FileRecord]],
-    shown: Sequence[DropFile],
+    before: Mapping[tuple[str, str, str], tuple[int, int, int] | None],
     on_bytes: Callable[[int], None] = lambda number: None,
 ) -> list[DropFile]:
-    """Says what becomes of files; those that were `shown` and lie there as they did then are not hashed again."""
-    before = {(one.chunk, one.path, one.sha256): one.seen for one in shown if one.fate == "drop"}
+    """Says what becomes of files; those that lie there as they did `before`, when shown, are not read again."""
     looked_at = [OurFile(key, file) for key, files in named.items() for file in files]
     seen = {one: _seen(folder / one.file.path) for one in looked_at}
 
     def is_new(one: OurFile) -> bool:
         return seen[one] is None or before.get((one.chunk, one.file.path, one.file.sha256)) != seen[one]
 
-    found = {(one.chunk, one.path): one for one in check_files(folder, looked_at, is_new, on_bytes)}
+    found = {}
+    if any(map(is_new, looked_at)):
+        found = {(one.chunk, one.path): one for one in check_files(folder, looked_at, is_new, on_bytes)}
     judged = []
     for key, files in named.items():
         chunk = state.chunks[key]
@@ -161,12 +162,13 @@ def drop(project: Project, shown: Sequence[DropFile], *, lock_patience: float = 
     then is recorded.
     """
     wanted = {one.chunk for one in shown if one.fate in GOING}
+    before = {(one.chunk, one.path, one.sha256): one.seen for one in shown if one.fate == "drop"}
     went: list[DropFile] = []
 
     def let_go(store: StateStore, log: EventLog) -> None:
         chunks = {key: list(store.state.chunks[key].files) for key in sorted(wanted) if key in store.state.chunks}
         for key, files in chunks.items():
-            judged = _judge(project.folder, store.state, {key: files}, shown)
+            judged = _judge(project.folder, store.state, {key: files}, before)
             if not judged or any(one.fate not in GOING for one in judged):
                 continue
             for one in judged:

@@ -54,7 +54,7 @@ def judge_claims(lock: Lock, state: State, now: datetime) -> Claims:
 
 
 def _owners(lock: Lock) -> dict[str, LockEntry]:
-    """Gives, for each chunk, the entry that it is for: of those that want it the first of those that keep it longest."""
+    """Gives the entry that each chunk is for: of those that want it the first of those that keep it longest."""
     found: dict[str, LockEntry] = {}
     for entry, _, chunk in lock.chunks():
         first = found.setdefault(chunk.id, entry)

@@ -17,8 +17,9 @@ _STAMPED = re.compile(r"(.+?)_\d{8}T\d{6}(?:\.\d{1,9})?Z")
 def outlived_chunks(lock: Lock, state: State, arrived: Collection[str], now: datetime) -> set[str]:
     """Gives the archive files of entries with `keep` whose data ended longer ago than that.
 
-    Only those that nothing in the lock wants and that no entry wanted which keeps them longer, and only after a newer file of the same device `arrived` in this run: a
-    device that fell silent keeps the last that it sent. What was let go on purpose stays known.
+    Only those that nothing in the lock wants and that no entry wanted which keeps them longer, and only after a newer
+    file of the same device `arrived` in this run: a device that fell silent keeps the last that it sent. What was let
+    go on purpose stays known.
     """
     outlived: set[str] = set()
     wanted: set[str] | None = None
@@ -56,7 +57,7 @@ def _limit(entry: LockEntry, now: datetime) -> datetime | None:
 
 
 def _newest_ends(entry: LockEntry, state: State, arrived: Collection[str]) -> dict[str, datetime]:
-    """Gives the end of the newest data of an entry that arrived, by device; a blank stands for one whose files do not tell."""
+    """Gives the end of the newest data of an entry that arrived, by device, a blank where files do not tell."""
     newest: dict[str, datetime] = {}
     for request in entry.requests:
         for chunk in request.chunks:

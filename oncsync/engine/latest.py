@@ -68,7 +68,7 @@ class _Found(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> datetime:
-        """The end of its data; those of an archive file were made before it came, whatever an instrument's clock says."""
+        """The end of its data; those of an archive file were made before it came, whatever a clock says."""
         end = max(self.chunk.begin, self.state.fetched_to or self.chunk.end)
         return end if self.chunk.file is None else min(end, self.file.at)
 

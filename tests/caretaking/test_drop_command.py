@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from oncsync.caretaking import Selection, drop, find_to_drop
+from oncsync.engine.checks import Finding, OurFile, check_files
 from oncsync.engine.folder import FolderLock
 from oncsync.sandbox import Fault, Faults
 from tests.caretaking.conftest import DEVICE, SPECTRA, Command, name_of, place_of
@@ -142,6 +143,20 @@ def test_what_changes_after_it_was_shown_stays(synced: World) -> None:
     went = drop(project, shown)
     assert place_of(1) not in {one.path for one in went}
     assert synced.tree() == {place_of(1): body[::-1]}
+
+
+def test_files_are_read_once(oncsync: Command, synced: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies there as it did when it was shown is removed without another look at all the others."""
+    looks: list[int] = []
+
+    def look(folder: Path, files: list[OurFile], *others: Any) -> list[Finding]:
+        looks.append(len(files))
+        return check_files(folder, files, *others)
+
+    monkeypatch.setattr("oncsync.caretaking.dropping.check_files", look)
+    assert oncsync("drop", "spectra", "--yes").code == 0
+    assert looks == [6]
+    assert synced.tree() == {}
 
 
 def test_a_link_is_never_followed(oncsync: Command, synced: World) -> None:

@@ -165,7 +165,7 @@ def test_records_mappings_and_frames_are_lists_too(world: World) -> None:
     assert list(world.tree()) == [place_of(0)]
     rows = [{"filename": name_of(1), "bytes": float("nan"), "path": float("nan")}]
     world.sync(files=SimpleNamespace(columns=list(rows[0]), to_dict=lambda orient: rows))
-    world.sync(files=[name_of(2)])
+    world.sync(files=name_of(2))
     assert list(world.tree()) == [place_of(0), place_of(1), place_of(2)]
     with pytest.raises(InputError, match="the lock has no file"):
         world.sync(files=["nothing"])

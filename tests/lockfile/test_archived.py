@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from oncsync.errors import FolderError
+from oncsync.errors import FolderError, InputError
 from oncsync.listed import ListedFile
 from oncsync.lockfile import (
     Chunk,
@@ -162,6 +162,44 @@ def test_shards_that_the_lock_has_no_more_are_removed_and_other_files_are_not(tm
         path.unlink()
     assert written(tmp_path, make_lock(LOCK.entries[1]))
     assert not (folder / "files").exists()
+
+
+@pytest.mark.parametrize("link", ["oncsync.lock.d", "oncsync.lock.d/files"])
+def test_no_shard_is_written_or_removed_through_a_link_that_leads_away(tmp_path: Path, link: str) -> None:
+    """Rule 7: a repository from elsewhere may hold links."""
+    elsewhere = tmp_path / "elsewhere"
+    for name in ("files/CTD1-1999.lock", "CTD1-1999.lock"):
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).write_text("# Made by `oncsync resolve` from other.yaml.", encoding="utf-8")
+    place = tmp_path / "project" / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere)
+    before = tree(elsewhere)
+    with pytest.raises(InputError, match="is a link that leads away"):
+        written(tmp_path / "project", LOCK)
+    written(tmp_path / "project", make_lock(LOCK.entries[1]))
+    assert tree(elsewhere) == before
+
+
+def test_a_file_of_somebody_at_the_place_of_a_shard_is_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / "oncsync.lock.d" / "files" / "CTD3-2020.lock"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"mine")
+    with pytest.raises(InputError, match="was not made by oncsync"):
+        written(tmp_path, LOCK)
+    assert place.read_bytes() == b"mine"
+
+
+def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """Nobody wants it in a repository."""
+    written(tmp_path, LOCK)
+    leftover = tmp_path / "oncsync.lock.d" / "files" / ".CTD3-2020.lock.0123456789ab.part"
+    other = leftover.with_name(".mine.part")
+    for path in (leftover, other):
+        path.write_bytes(b"x")
+    written(tmp_path, LOCK)
+    assert not leftover.exists()
+    assert other.exists()
 
 
 def test_an_entry_that_is_renamed_in_case_alone_keeps_its_shards(tmp_path: Path) -> None:
