@@ -43,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(error.render()) from None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Gives two workers for each core: a third of the time a test waits for a child, a socket or a poll."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the live tests out unless they are asked for, and everything else when they are."""
     is_live = bool(config.getoption("--live"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from oncsync.api import RetryPolicy, Session
 from oncsync.cli import cli
 from oncsync.cli.ending import run_to_exit_code
 from tests.support.world import QUICK_PACE, TOKEN, World, quick_sandbox
@@ -37,6 +39,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def oncsync(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs `oncsync ARGUMENTS` and gives how it ended."""
     monkeypatch.setattr("oncsync.engine.pace.DEFAULT_PACE", QUICK_PACE)
+    hasty = RetryPolicy(first=QUICK_PACE.first_retry, cap=QUICK_PACE.longest_retry)
+    monkeypatch.setattr("oncsync.connection.Session", partial(Session, retry=hasty))
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
