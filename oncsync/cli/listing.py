@@ -39,7 +39,14 @@ STATES = ("here", "missing", "pending", "failed", "dropped", "unlisted", "empty"
 @option("-c", "--category", "--deviceCategoryCode", metavar="CODE", help="With `--service`: a kind of instrument.")
 @option("--server", metavar="NAME", help="With `--service`: production, qa or an address [default: the manifest's].")
 @option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-@option("--csv", "as_csv", metavar="FILE", help="Write the answer as CSV, `-` for stdout.")
+@option(
+    "--csv",
+    "as_csv",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="-",
+    help="Write the answer as CSV, to stdout when no file is named.",
+)
 def list_files(
     manifest: str | None,
     folder: str | None,

@@ -36,7 +36,7 @@ def test_resolve_names_what_was_added_removed_and_changed(world: World, oncsync:
     world.write(CTD_CSV.replace("extension: csv", "extension: [csv, json]") + CTD_CSV.replace("axis", "other"))
     said = oncsync("resolve")
     assert "  ~ axis: 2 requests, 6 chunks (+3 -0)" in said.out
-    assert "      + BACAX CTD TSSD json dpo_average=3600 dpo_resample=average" in said.out
+    assert "      + BACAX CTD TSSD json dpo_average=86400 dpo_resample=average" in said.out
     assert "  + other: 1 request, 3 chunks" in said.out
     world.write(CTD_CSV)
     said = oncsync("resolve")
@@ -70,7 +70,7 @@ def test_plan_and_dry_run_say_what_sync_would_do(world: World, oncsync: Command)
     assert not (world.directory / "oncsync.lock").exists()
     oncsync("resolve")
     assert oncsync("plan").out == said.out
-    assert "order  3  axis  BACAX CTD TSSD csv dpo_average=3600 dpo_resample=average  new" in said.out
+    assert "order  3  axis  BACAX CTD TSSD csv dpo_average=86400 dpo_resample=average  new" in said.out
     assert "3 chunks to do (3 new orders), 0 here or empty" in said.out
     assert "To order: 3 chunks, 4 at a time: time unknown, size unknown" in said.out
     assert oncsync("plan", "--exit-code").code == 1
@@ -114,7 +114,7 @@ def test_status_shows_each_request_and_the_services_words(world: World, oncsync:
     oncsync("sync")
     lines = oncsync("status").out.splitlines()
     assert lines[0] == "axis"
-    assert lines[1] == "  BACAX CTD TSSD csv dpo_average=3600 dpo_resample=average 2015-01-01..2015-04-01"
+    assert lines[1] == "  BACAX CTD TSSD csv dpo_average=86400 dpo_resample=average 2015-01-01..2015-04-01"
     assert lines[2].startswith("    3 chunks done, 6 files, ")
     assert lines[-1].startswith("6 chunks: 6 done, 0 without data, 0 failed, 0 pending; 12 files, ")
     answer = json.loads(oncsync("status", "--json").out)

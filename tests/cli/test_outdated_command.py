@@ -118,7 +118,7 @@ def test_on_a_terminal_a_table_and_a_sentence(oncsync: Command, world: World, mo
     world.sandbox.archive.archive_again(FEBRUARY, b"other bytes")
     heading, row, *rest = oncsync("outdated").out.splitlines()
     assert heading.split()[0] == "file"
-    assert row.split()[0].endswith("20150201T000000Z_20150228T230000Z-clean.csv")
+    assert row.split()[0].endswith("20150201T000000Z_20150228T000000Z-clean.csv")
     assert "1 file may be stale; 1 device and 3 chunks looked at" in rest
     monkeypatch.setattr(discovering, "is_terminal", lambda: False)
     heading, row = oncsync("outdated").out.splitlines()

@@ -34,7 +34,7 @@ def test_a_file_says_where_it_comes_from(oncsync: Command, synced: World) -> Non
     path = first_file(synced)
     said = oncsync("show", f"data/{path}")
     assert said.code == 0
-    for text in (path, "axis", "BACAX CTD", "SBECTD16p6002", "TSSD csv", "2015-01-01 00:00:00 UTC", "dpo_average=3600",
+    for text in (path, "axis", "BACAX CTD", "SBECTD16p6002", "TSSD csv", "2015-01-01 00:00:00 UTC", "dpo_average=86400",
                  "dpRequestId", "SHA-256", "https://doi.org/"):  # fmt: skip
         assert text in said.out
     assert TOKEN not in said.out
@@ -46,7 +46,7 @@ def test_a_file_says_where_it_comes_from(oncsync: Command, synced: World) -> Non
     assert answer["file"]["presence"] == "here"
     assert answer["order"]["dpRequestId"] == chunk.order.request_id
     assert answer["order"]["runIds"] == list(chunk.order.run_ids)
-    assert answer["order"]["options"] == {"dpo_average": "3600", "dpo_resample": "average"}
+    assert answer["order"]["options"] == {"dpo_average": "86400", "dpo_resample": "average"}
     assert answer["request"]["doi"]
     assert "locationCode=BACAX" in answer["order"]["queryUrl"]
     assert answer["downloads"] == ["axis"]

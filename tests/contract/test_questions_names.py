@@ -178,7 +178,7 @@ class TestQ19EqualNames:
 
     def test_from_two_requests_with_other_options(self, stage: Stage) -> None:
         """Each has a folder of its own, marked by its options; neither overwrites the other."""
-        other = FEBRUARY.replace("name: axis", "name: other").replace("3600", "60")
+        other = FEBRUARY.replace("name: axis", "name: other").replace("86400", "60")
         stage.write(FEBRUARY + other, NO_METADATA)
         order_of: dict[str, int] = {}
 

@@ -43,7 +43,7 @@ def requests_asked(stage: Stage) -> list[dict[str, str]]:
 class TestQ51RequiredOptions:
     """Q51: an option that was not sent is filled in, or refused with 128; a sub-option's default is an internal id."""
 
-    WRITTEN: ClassVar[dict[str, str]] = {"dpo_average": "3600", "dpo_resample": "average"}
+    WRITTEN: ClassVar[dict[str, str]] = {"dpo_average": "86400", "dpo_resample": "average"}
 
     @staticmethod
     def requiring(stage: Stage, *names: str, joined: bool = False) -> None:
@@ -99,7 +99,7 @@ class TestQ51RequiredOptions:
 
     def test_a_sub_option_is_never_filled_in(self, stage: Stage) -> None:
         """Its default in the listing is an id of the service's own and no value."""
-        stage.write(TWO_MONTHS.replace("{dpo_resample: average, dpo_average: 3600}", "{dpo_resample: minMax}"))
+        stage.write(TWO_MONTHS.replace("{dpo_resample: average, dpo_average: 86400}", "{dpo_resample: minMax}"))
         self.requiring(stage, "dpo_minMax")
         ended = stage.sync_once()
         assert (ended.exit_code, ended.outcome) == (3, "refused")

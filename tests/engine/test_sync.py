@@ -210,7 +210,7 @@ def test_a_file_that_is_not_ours_is_never_overwritten(world: World, tmp_path: Pa
 
 def test_two_option_sets_in_one_place_lie_apart(world: World) -> None:
     """P19: the service gives both the same name; neither is lost."""
-    raw = CTD_CSV.replace("axis", "raw").replace("dpo_average: 3600", "dpo_average: 900")
+    raw = CTD_CSV.replace("axis", "raw").replace("dpo_average: 86400", "dpo_average: 900")
     world.write(CTD_CSV + raw)
     assert world.sync().counts.done == 6
     folders = {path.split("/")[2] for path in world.tree()}

@@ -35,7 +35,7 @@ from tests.faults.staging import (
 from tests.support.world import CTD_CSV, World
 
 JSON_INSTEAD = CTD_CSV.replace("extension: csv", "extension: json").replace(
-    "options: {dpo_resample: average, dpo_average: 3600}", "options: {}"
+    "options: {dpo_resample: average, dpo_average: 86400}", "options: {}"
 )
 
 

@@ -38,7 +38,7 @@ CTD_CSV = """\
     extension: csv
     begin: 2015-01-01
     end: 2015-04-01
-    options: {dpo_resample: average, dpo_average: 3600}
+    options: {dpo_resample: average, dpo_average: 86400}
 """
 
 AS_IN_A_TERMINAL = """\
