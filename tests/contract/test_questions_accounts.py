@@ -81,6 +81,20 @@ class TestQ55AnotherAccount:
         assert ended.chunk is not None
         assert any("ordered anew" in note for note in ended.chunk.notes)
 
+    def test_one_refusal_alone_costs_no_new_order(self, left: Stage) -> None:
+        """Rule 3: a whim of the service is no word about the order; what is refused twice is."""
+        left.deliver({"1": WHOLE})
+        whims = [REVOKED]
+
+        def whimsical(play: Any) -> Any:
+            return lambda asked: whims.pop() if whims else play(asked)
+
+        left._plays = {name: whimsical(play) for name, play in left._plays.items()}
+        ended = left.sync_once()
+        assert whims == []
+        assert (ended.exit_code, ended.outcome, ended.orders) == (0, "done", 0)
+        assert left.files() == {"a.csv": BODY}
+
     def test_a_token_that_is_refused_itself_drops_no_order(self, left: Stage) -> None:
         """401 to everything is told from 401 to these ids by one question that every token may ask."""
         before = left.february()
