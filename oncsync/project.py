@@ -217,8 +217,8 @@ class Project:
         from oncsync.engine import planning
 
         check_names(self.manifest, only)
-        lock = lock or self._needed_lock()
         state, terms = self._read_state(), plan_terms(self.manifest.settings)
+        lock = lock or self._needed_lock()
         stale = self._stale_chunks(lock) if refresh_outdated else ()
         return planning.plan_folder(lock, state, self.folder, self._now(), terms, retry_failed, only, stale)
 
@@ -388,10 +388,10 @@ class Project:
         return self.folder / named if named else self.folder / ".oncsync" / "state.json"
 
     def _read_state(self) -> State:
-        from oncsync.engine.folder import check_own_place
+        from oncsync.engine.mounts import check_place
         from oncsync.state import StateStore
 
-        check_own_place(self.folder)
+        check_place(self.folder, self.state_path)
         return StateStore(self.state_path).state
 
     @property

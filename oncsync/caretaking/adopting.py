@@ -27,7 +27,8 @@ from oncsync.engine.checks import BLOCK_BYTES, OurFile, check_file
 from oncsync.engine.disk import is_same_file, remove_empty_folders, remove_quietly
 from oncsync.engine.eventlog import EventLog
 from oncsync.engine.files import Shelves, check_writable
-from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER, FolderLock, check_own_place, prepare_folder
+from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER, FolderLock, prepare_folder
+from oncsync.engine.mounts import check_place
 from oncsync.engine.planning import check_owner
 from oncsync.engine.pruning import is_in_folder
 from oncsync.engine.watch import Notice
@@ -64,7 +65,7 @@ def find_to_adopt(project: Project, directory: Path) -> AdoptResult:
 
     Raises `InputError` when there is no lock, and for what is no directory.
     """
-    check_own_place(project.folder)
+    check_place(project.folder, project.state_path)
     state = StateStore(project.state_path).state
     check_owner(state, project.folder, project.identity, project.manifest.server)
     wanted = WantedFiles(needed_lock(project))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oncsync.engine.folder import check_own_place
+from oncsync.engine.mounts import check_place
 from oncsync.errors import InputError
 from oncsync.lockfile import Lock, LockError
 from oncsync.locking import need_lock, own_lock_name
@@ -14,7 +14,7 @@ from oncsync.state import State, StateStore
 
 def open_state(project: Project, notice: Callable[[str], None] = lambda text: None) -> StateStore:
     """Reads the state; raises `InputError` when nothing was ever synced into the folder."""
-    check_own_place(project.folder)
+    check_place(project.folder, project.state_path)
     store = StateStore(project.state_path, notice=notice)
     if not store.path.exists() and not store.journal_path.exists():
         raise InputError(

@@ -60,6 +60,20 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, FUNCTION_NAMES.get(cmd_name, cmd_name))
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; an error that ends it is told on stdout too where JSON was asked for."""
+        from oncsync.errors import OncsyncError
+
+        try:
+            return super().invoke(ctx)
+        except OncsyncError as error:
+            from oncsync.cli.ending import tell_as_json
+            from oncsync.cli.options import wants_json
+
+            if wants_json(ctx):
+                tell_as_json(error)
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):

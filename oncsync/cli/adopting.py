@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.progress import hashing_progress
 from oncsync.cli.wording import count, printable, size
 
@@ -34,9 +34,9 @@ WORDS = {
 @option("-n", "--dry-run", is_flag=True, help="List what matches, and what does not and why; change nothing.")
 @option("--move", is_flag=True, help="Remove each file where it was found, once its bytes are in place.")
 @option("--threads", type=click.IntRange(1, 32), default=1, metavar="N", help="Hash so many at a time [default: 1].")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
+@lock_timeout_option
 @option("-q", "--quiet", is_flag=True, help="No progress, and only the sums at the end.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def adopt(
     directory: str,
     manifest: str | None,

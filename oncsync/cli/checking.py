@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oncsync.cli.options import named_lock_file, option, print_json, project_options, read_variables
+from oncsync.cli.options import json_option, named_lock_file, option, print_json, project_options, read_variables
 from oncsync.cli.wording import count
 from oncsync.errors import InputError
 
@@ -21,7 +21,7 @@ MARKS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM", "skipped": "-"}
 @click.command()
 @project_options
 @option("--offline", is_flag=True, help="Ask nobody: look at this machine alone.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def doctor(
     manifest: str | None,
     folder: str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from oncsync.cli.options import make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import change_line, count
 
 
@@ -12,7 +12,7 @@ from oncsync.cli.wording import change_line, count
 @project_options
 @option("--against", metavar="FILE", help="Another lock, or a revision of git [default: the last commit].")
 @option("--exit-code", is_flag=True, help="Exit 1 when the lock asks for something else.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def diff(
     manifest: str | None,
     folder: str | None,

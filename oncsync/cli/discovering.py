@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oncsync.cli.ending import say
-from oncsync.cli.options import option, print_json
+from oncsync.cli.options import json_option, option, print_json
 
 if TYPE_CHECKING:
     from oncsync.discovery import Discovery
@@ -115,7 +115,7 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         option("--end", metavar="TIME", help="Only what was there before this [default: now]."),
         option("--name", metavar="TEXT", help="A part of a name or code, in any case."),
         option("--all", "with_empty", is_flag=True, help="List what has no data, too."),
-        option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
+        json_option,
         option("--csv", "as_csv", is_flag=True, help="Print the answer as CSV."),
         option("--no-cache", is_flag=True, help="Ask again what was answered within a day."),
         option("--server", metavar="NAME", help="production, qa, sandbox or an address [default: the manifest's]."),

@@ -8,7 +8,7 @@ import click
 
 from oncsync.cli.asking import is_sure
 from oncsync.cli.ending import say
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.progress import hashing_progress
 from oncsync.cli.wording import count, printable, size
 from oncsync.errors import InputError
@@ -42,8 +42,8 @@ def _read_selection(selectors: tuple[str, ...], before: str | None) -> Selection
 @option("-n", "--dry-run", is_flag=True, help="Show what would be let go; remove nothing.")
 @option("-y", "--yes", is_flag=True, help="Do not ask.")
 @option("--max-delete", type=click.IntRange(min=0), metavar="N", help="Refuse to remove more than N files (exit 2).")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@lock_timeout_option
+@json_option
 def drop(
     selectors: tuple[str, ...],
     manifest: str | None,
@@ -115,8 +115,8 @@ def _print_shown(shown: list[DropFile], going: list[DropFile]) -> None:
 @project_options
 @option("--before", metavar="TIME", help="Only files whose data end by then: a date, a year, `-P2Y`.")
 @option("-n", "--dry-run", is_flag=True, help="Show what would be wanted again; change nothing.")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@lock_timeout_option
+@json_option
 def restore(
     selectors: tuple[str, ...],
     manifest: str | None,

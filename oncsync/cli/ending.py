@@ -77,6 +77,14 @@ def say(text: str) -> None:
     click.echo(_without_token(text), err=True)
 
 
+def tell_as_json(error: OncsyncError) -> None:
+    """Tells on stdout, on one line of JSON, what ended a command or one run of several."""
+    import msgspec
+
+    answer = {"version": 1, "exitCode": error.exit_code, "error": error.message, "hint": error.hint}
+    click.echo(_without_token(msgspec.json.encode(answer).decode()))
+
+
 @contextmanager
 def notices_of(project: Project) -> Iterator[None]:
     """Tells at the end, however it ends, what the service said besides its answers, each once."""

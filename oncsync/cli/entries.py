@@ -9,7 +9,7 @@ import click
 
 from oncsync.cli.discovering import SHORT, any_spelling
 from oncsync.cli.ending import say
-from oncsync.cli.options import option, print_json, read_variables
+from oncsync.cli.options import json_option, option, print_json, read_variables
 from oncsync.cli.wording import count
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _entry_options(command: Command) -> Command:
 
 def _manifest_options(command: Command) -> Command:
     for add_option in (
-        option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
+        json_option,
         option("-n", "--dry-run", is_flag=True, help="Show what would change; write nothing."),
         option("--set", "variables", multiple=True, metavar="NAME=VALUE", help="Give a variable of `vars:` a value."),
         option("-m", "--manifest", metavar="FILE", help="The manifest [default: oncsync.yaml here or further up]."),

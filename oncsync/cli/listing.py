@@ -12,7 +12,7 @@ import click
 
 from oncsync.cli.discovering import any_spelling, is_terminal, terminal_width
 from oncsync.cli.ending import notices_of, say
-from oncsync.cli.options import make_project, option, project_options
+from oncsync.cli.options import json_option, make_project, option, project_options
 
 if TYPE_CHECKING:
     from oncsync.cli.showing import Column
@@ -38,7 +38,7 @@ STATES = ("here", "missing", "pending", "failed", "dropped", "unlisted", "empty"
 @option("-l", "--location", "--locationCode", metavar="CODE", help="With `--service`: a place.")
 @option("-c", "--category", "--deviceCategoryCode", metavar="CODE", help="With `--service`: a kind of instrument.")
 @option("--server", metavar="NAME", help="With `--service`: production, qa or an address [default: the manifest's].")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 @option(
     "--csv",
     "as_csv",

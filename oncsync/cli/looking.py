@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import Seconds, json_option, make_project, option, print_json, project_options
 from oncsync.cli.outlooks import length
 from oncsync.cli.wording import describe_status, describe_wrong, moment
 from oncsync.timespan import UTC
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @option("--only", multiple=True, metavar="NAME", help="Only this entry; may be given several times.")
 @option("--max-age", type=Seconds(), metavar="TIME", help="Exit 1 when the newest data of an entry are older (`2h`).")
 @option("-q", "--quiet", is_flag=True, help="Only what is wrong.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def status(
     manifest: str | None,
     folder: str | None,

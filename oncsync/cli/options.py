@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _LOCK_FILE = "oncsync.lock_file"
+_JSON = "oncsync.json"
 LONGEST_SECONDS = 36_600 * 86_400.0
 
 
@@ -20,6 +21,28 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     long = next(name for name in names if name.startswith("--"))
     variable = "ONCSYNC_" + long.split("/")[0].lstrip("-").replace("-", "_").upper()
     return click.option(*names, envvar=variable, **settings)
+
+
+def json_option(command: Command) -> Command:
+    """Adds `--json`, under which an error that ends the command is told on stdout too."""
+    add = option("--json", "as_json", is_flag=True, callback=_keep_json, help="Print the answer as JSON.")
+    return add(command)
+
+
+def _keep_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    ctx.meta[_JSON] = value
+    return value
+
+
+def wants_json(ctx: click.Context) -> bool:
+    """Whether the command under way was asked for JSON."""
+    return bool(ctx.meta.get(_JSON))
+
+
+def lock_timeout_option(command: Command) -> Command:
+    """Adds `--lock-timeout`."""
+    text = "Wait for another oncsync in the folder."
+    return option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help=text)(command)
 
 
 def project_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ import click
 
 from oncsync.cli.asking import is_sure
 from oncsync.cli.ending import notices_of, say
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import count, printable, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ HEADINGS = ("ORDER", "RUN", "SINCE (UTC)", "AGE", "OF", "SPAN", "AT ONC")
 @click.command()
 @project_options
 @option("--check", is_flag=True, help="Ask the service for the state of each.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def orders(
     manifest: str | None,
     folder: str | None,
@@ -91,8 +91,8 @@ def age(seconds: float) -> str:
 @project_options
 @option("--all", "is_all", is_flag=True, help="Every live order of this folder.")
 @option("-y", "--yes", is_flag=True, help="Do not ask.")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@lock_timeout_option
+@json_option
 def cancel(
     subjects: tuple[str, ...],
     manifest: str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oncsync.cli.options import make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, make_project, print_json, project_options
 from oncsync.cli.wording import count, printable, size
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _CODES = ("locationCode", "deviceCategoryCode", "propertyCode", "deviceCode")
 @click.command()
 @click.argument("subject", metavar="PATH|ID")
 @project_options
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def show(
     subject: str,
     manifest: str | None,

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from oncsync.cli.ending import notices_of, say
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import count, printable
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class _Row(msgspec.Struct, frozen=True):
 @click.command()
 @project_options
 @option("--only", multiple=True, metavar="NAME", help="Only this entry; may be given several times.")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@lock_timeout_option
+@json_option
 def outdated(
     manifest: str | None,
     folder: str | None,

@@ -8,7 +8,7 @@ import click
 
 from oncsync.cli.asking import is_sure
 from oncsync.cli.ending import notices_of, say
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import count, printable, size
 from oncsync.errors import InputError
 
@@ -29,8 +29,8 @@ KEPT_BECAUSE = {
 @option("-y", "--yes", is_flag=True, help="Do not ask.")
 @option("--max-delete", type=click.IntRange(min=0), metavar="N", help="Refuse to remove more than N files (exit 2).")
 @option("--include-vanished", is_flag=True, help="Also files that the manifest did not give up, but ONC's answer did.")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@lock_timeout_option
+@json_option
 def prune(
     manifest: str | None,
     folder: str | None,

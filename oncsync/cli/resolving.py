@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oncsync.cli.ending import notices_of, say
-from oncsync.cli.options import make_project, option, print_json, project_options
+from oncsync.cli.options import json_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import courtesy_warning
 from oncsync.errors import DifferenceError, FolderError, InputError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @option("--full", is_flag=True, help="List all archive files, not those alone that came since the last time.")
 @option("--estimate", is_flag=True, help="Ask ONC for the sizes that are not known from earlier downloads.")
 @option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def resolve(
     manifest: str | None,
     folder: str | None,

@@ -9,8 +9,7 @@ from typing import NoReturn
 import click
 
 from oncsync.caretaking import repeating
-from oncsync.cli.ending import say
-from oncsync.cli.options import print_json
+from oncsync.cli.ending import say, tell_as_json
 from oncsync.cli.outlooks import length
 from oncsync.cli.syncing import Asked, Turn, run_once
 from oncsync.cli.wording import count
@@ -27,6 +26,7 @@ def run_again_and_again(make: Callable[[], Project], asked: Asked, seconds: floa
     every = timedelta(seconds=seconds)
     renewal, rests = repeating.Renewal(make), repeating.Rests(every)
     has_come_through = False
+    told: set[str] = set()
 
     def run(start: datetime) -> None:
         nonlocal has_come_through
@@ -37,6 +37,7 @@ def run_again_and_again(make: Callable[[], Project], asked: Asked, seconds: floa
             is_first=not has_come_through,
             resting=rests.at(start),
             listen=lambda watcher: rests.listening(watcher, start),
+            told=told,
         )
         run_once(project, asked, turn)
         has_come_through = True
@@ -44,7 +45,7 @@ def run_again_and_again(make: Callable[[], Project], asked: Asked, seconds: floa
     def tell_error(error: OncsyncError) -> None:
         say(f"error: {error.render()}")
         if asked.as_json:
-            print_json({"version": 1, "exitCode": error.exit_code, "error": error.message}, on_one_line=True)
+            tell_as_json(error)
 
     def tell_wait(start: datetime, skipped: int) -> None:
         if not asked.quiet:

@@ -11,7 +11,15 @@ import msgspec
 from oncsync.cli.asking import can_ask, is_sure
 from oncsync.cli.ending import notices_of, say
 from oncsync.cli.listing import read_list
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import (
+    Seconds,
+    json_option,
+    lock_timeout_option,
+    make_project,
+    option,
+    print_json,
+    project_options,
+)
 from oncsync.cli.outlooks import describe_foresight, describe_outlook
 from oncsync.cli.wording import count, courtesy_warning, describe_plan, describe_resolution, describe_result
 
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
 @option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
 @option("--refresh-outdated", is_flag=True, help="Count files as work that may be stale by `oncsync outdated`.")
 @option("--exit-code", is_flag=True, help="Exit 1 when something is to be done.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def plan(
     manifest: str | None,
     folder: str | None,
@@ -83,7 +91,7 @@ def _plan(
     with notices_of(project):
         lock, resolved = project.lock_for_dry_run(locked=locked, frozen=frozen, allow_many=allow_many, full=full)
         if resolved is not None:
-            _tell_resolution(project, resolved, quiet)
+            _tell_resolution(project, resolved, quiet, set())
         planned = project.plan(retry_failed=retry_failed, only=only, refresh_outdated=refresh_outdated, lock=lock)
     return planned, lock, resolved
 
@@ -154,6 +162,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """No run before it came to its end."""
     resting: frozenset[str] = frozenset()
     listen: Callable[[Watcher], Watcher] = lambda watcher: watcher
+    told: set[str] = msgspec.field(default_factory=set)
+    """The remarks that runs before it told, and this one adds to: a log of weeks has each once."""
 
 
 class DeclinedError(Exception):
@@ -172,14 +182,14 @@ class DeclinedError(Exception):
 @option("--no-wait", is_flag=True, help="Exit 7 when the run window is closed, in place of waiting for it.")
 @option("--max-time", type=Seconds(), metavar="TIME", help="Begin nothing new after so long (`10m`); exit 7.")
 @option("--every", type=Seconds(), metavar="TIME", help="Run again every so often (`15m`), until it is stopped.")
-@option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="Wait for another oncsync in the folder.")
+@lock_timeout_option
 @option("--take-over", is_flag=True, help="Use a folder that belongs to another manifest or server.")
 @option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
 @option("--full", is_flag=True, help="List all archive files, not those alone that came since the last time.")
 @option("-y", "--yes", is_flag=True, help="Do not ask before more than 500 new orders or 100 GB.")
 @option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
 @option("-v", "--verbose", is_flag=True, help="A line for every event.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def sync(
     manifest: str | None, folder: str | None, token_file: str | None, variables: tuple[str, ...], **options: Any
 ) -> int:
@@ -267,7 +277,7 @@ def run_once(project: Project, asked: Asked, turn: Turn) -> int:
             lock_patience=asked.lock_timeout,
             resting=turn.resting,
             watcher=turn.listen(display),
-            on_resolved=lambda resolved: _tell_resolution(project, resolved, asked.quiet),
+            on_resolved=lambda resolved: _tell_resolution(project, resolved, asked.quiet, turn.told),
             on_plan=lambda plan: _review(project, plan, asked, turn),
         )
     if asked.as_json:
@@ -296,9 +306,12 @@ def _review(project: Project, plan: Plan, asked: Asked, turn: Turn) -> None:
             raise DeclinedError
 
 
-def _tell_resolution(project: Project, result: ResolveResult, quiet: bool) -> None:
+def _tell_resolution(project: Project, result: ResolveResult, quiet: bool, told: set[str]) -> None:
     for remark in result.remarks:
-        say(f"warning: `{remark.entry}`: {remark.message}")
+        text = f"warning: `{remark.entry}`: {remark.message}"
+        if text not in told:
+            told.add(text)
+            say(text)
     for failure in result.failures:
         say(f"error: `{failure.entry}` could not be resolved: {failure.error}")
     if not quiet and not result.change.is_same:
@@ -313,6 +326,8 @@ def _answer(result: SyncResult) -> dict[str, object]:
         "planned": dict(result.plan.counts),
         "counts": result.counts,
         "moved": result.moved,
+        "stopped": result.stopped and result.stopped.message,
+        "unresolved": result.unresolved and result.unresolved.message,
         "notices": result.notices,
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oncsync.cli.ending import notices_of, say
-from oncsync.cli.options import Seconds, make_project, option, print_json, project_options
+from oncsync.cli.options import Seconds, json_option, make_project, option, print_json, project_options
 from oncsync.cli.progress import hashing_progress
 from oncsync.cli.wording import count, describe_plan, printable, size
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @option("--part", metavar="N/M", help="Hash the Nth of M fixed parts, so that M runs have seen every file.")
 @option("--lock-timeout", type=Seconds(), default=0, metavar="TIME", help="With `--repair`: wait for another oncsync.")
 @option("-q", "--quiet", is_flag=True, help="Only what is wrong.")
-@option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@json_option
 def verify(
     manifest: str | None,
     folder: str | None,

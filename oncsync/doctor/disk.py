@@ -21,10 +21,10 @@ LONG_PATH = 320
 _SHARED = ("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "fuse.sshfs", "glusterfs", "panfs")
 
 
-def check_disk(folder: Path, machine: Machine) -> list[Finding]:
-    """Looks at space, writing, names and locks where the folder lies or will lie."""
+def check_disk(folder: Path, machine: Machine, min_free: int | None = None) -> list[Finding]:
+    """Looks at space, writing, names and locks where the folder lies or will lie; `min_free` bytes are to stay free."""
     place = probe_place(folder)
-    return [_check_space(place, machine), *_probe(place, machine)]
+    return [_check_space(place, machine, min_free), *_probe(place, machine)]
 
 
 def probe_place(folder: Path) -> Path:
@@ -35,13 +35,17 @@ def probe_place(folder: Path) -> Path:
     return next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
 
 
-def _check_space(place: Path, machine: Machine) -> Finding:
+def _check_space(place: Path, machine: Machine, min_free: int | None) -> Finding:
     try:
         free = machine.free_space(place)
     except OSError as error:
         return of_error("space", folder_error(place, error, verb="read"))
-    facts: dict[str, Fact] = {"free": free, "place": str(place)}
+    facts: dict[str, Fact] = {"free": free, "place": str(place), "minFree": min_free}
     what = f"{size_text(free)} free"
+    if min_free is not None and free < min_free:
+        what = f"{what}, `minFree` keeps {size_text(min_free)}: a sync begins nothing"
+        hint = "free some space or lower `minFree`"
+        return Finding(name="space", verdict="problem", what=what, hint=hint, facts=facts)
     if free >= LOW_SPACE:
         return Finding(name="space", verdict="ok", what=what, facts=facts)
     verdict: Verdict = "problem" if free < NO_SPACE else "warning"

@@ -33,6 +33,7 @@ from oncsync.errors import InputError, OncsyncError
 from oncsync.manifest import Manifest
 from oncsync.manifest.model import SERVERS
 from oncsync.manifest.server import base_address, server_fault
+from oncsync.sizes import parse_size
 
 _WAY = ("name", "connection", "certificate", "answer", "token", "clock")
 _DISK = ("space", "writing", "names", "locking")
@@ -75,7 +76,7 @@ def examine(subject: Subject, machine: Machine) -> Report:
     if folder is None:
         findings += [skipped(name, "no folder is known: give `-m` or `--folder`") for name in (*OWN_NAMES, *_DISK)]
     else:
-        findings += [*check_folder(folder, manifest, machine), *check_disk(folder, machine)]
+        findings += [*check_folder(folder, manifest, machine), *check_disk(folder, machine, _min_free(manifest))]
     limit = manifest.settings.run_threads if manifest else None
     findings += [
         skipped("orders", "the service is not known") if server is None
@@ -85,6 +86,11 @@ def examine(subject: Subject, machine: Machine) -> Report:
         check_environment(environment, machine.known_variables),
     ]  # fmt: skip
     return make_report(findings, _redaction(secrets, environment))
+
+
+def _min_free(manifest: Manifest | None) -> int | None:
+    named = manifest.settings.min_free if manifest else None
+    return None if named is None else parse_size(named)
 
 
 def _server(

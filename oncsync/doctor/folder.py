@@ -14,7 +14,8 @@ import msgspec
 
 from oncsync.doctor.findings import Fact, Finding, counted, of_error, skipped
 from oncsync.doctor.machine import Machine
-from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER, STALE_AFTER, Holder, check_own_place
+from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER, STALE_AFTER, Holder
+from oncsync.engine.mounts import check_place
 from oncsync.engine.planning import check_owner
 from oncsync.engine.slots import Slot, SlotBook, is_process_alive, slots_folder
 from oncsync.errors import FolderError, OncsyncError
@@ -28,7 +29,7 @@ OWN_NAMES = ("folder", "owner", "state", "partial", "holder")
 def check_folder(folder: Path, manifest: Manifest | None, machine: Machine) -> list[Finding]:
     """Looks at the folder and what oncsync keeps in it."""
     own = folder / OWN_FOLDER
-    place = _check_place(folder, machine)
+    place = _check_place(folder, manifest, machine)
     if place.verdict == "problem":
         return [place, *(skipped(name, "not looked at") for name in OWN_NAMES[1:])]
     if not own.exists():
@@ -40,14 +41,14 @@ def check_folder(folder: Path, manifest: Manifest | None, machine: Machine) -> l
     return [place, owner, state_finding, check_partial(own), check_holder(own / "lock", machine.now())]
 
 
-def _check_place(folder: Path, machine: Machine) -> Finding:
-    """Looks at the folder itself, and whether everything in `.oncsync/` is ours to write."""
+def _check_place(folder: Path, manifest: Manifest | None, machine: Machine) -> Finding:
+    """Looks at the folder itself, whether its disk is there, and whether everything in `.oncsync/` is ours to write."""
     own = folder / OWN_FOLDER
     facts: dict[str, Fact] = {"path": str(folder), "exists": folder.is_dir()}
     try:
         if folder.exists() and not folder.is_dir():
             raise FolderError(f"`{folder}` is a file, not a folder", hint="choose another `folder`")
-        check_own_place(folder)
+        check_place(folder, state_path(folder, manifest))
         if not folder.is_dir():
             return Finding(name="folder", verdict="ok", what=f"`{folder}` is made by the first sync", facts=facts)
         kept = sorted(own.iterdir()) if own.is_dir() else []
@@ -78,29 +79,33 @@ def state_path(folder: Path, manifest: Manifest | None) -> Path:
 
 
 def check_state(folder: Path, manifest: Manifest | None) -> tuple[Finding, State | None]:
-    """Reads the state as a sync would; tells of damage, and of a journal that was kept for a person to look at."""
+    """Reads the state as a sync would; tells of damage, and of what was kept for a person to look at."""
     path = state_path(folder, manifest)
     notices: list[str] = []
     try:
         state = StateStore(path, notice=notices.append).state
     except OncsyncError as error:
         return of_error("state", error), None
-    damaged = path.with_suffix(".journal.damaged")
+    damaged = {
+        "damagedJournal": path.with_suffix(".journal.damaged"),
+        "damagedState": path.with_name(f"{path.name}.damaged"),
+    }
+    kept = {name: str(place) for name, place in damaged.items() if place.exists()}
     files = sum(len(chunk.files) for chunk in state.chunks.values())
     facts: dict[str, Fact] = {
         "path": str(path),
         "chunks": len(state.chunks),
         "files": files,
         "syncedAt": format_instant(state.synced_at) if state.synced_at else None,
-        "damagedJournal": str(damaged) if damaged.exists() else None,
+        **{name: kept.get(name) for name in damaged},
     }
     what = f"{counted(len(state.chunks), 'chunk')}, {counted(files, 'file')}" if state.chunks else "empty"
     if notices:
         hint = "nothing is lost that a sync cannot find again; the next one keeps the damaged lines beside the journal"
         return Finding(name="state", verdict="warning", what=notices[0], hint=hint, facts=facts), state
-    if facts["damagedJournal"]:
-        hint = f"look at it if you like, then remove it: {damaged}"
-        what = f"{what}; a damaged journal of an earlier run is kept beside it"
+    if kept:
+        hint = f"look at it if you like, then remove it: {', '.join(kept.values())}"
+        what = f"{what}; what an earlier run found damaged is kept beside it"
         return Finding(name="state", verdict="warning", what=what, hint=hint, facts=facts), state
     return Finding(name="state", verdict="ok", what=what, facts=facts), state
 

@@ -15,8 +15,10 @@ import msgspec
 
 from oncsync.atomic import write_if_changed
 from oncsync.engine.disk import remove_quietly
+from oncsync.engine.folder import check_own_place
 from oncsync.engine.slots import slots_folder
 from oncsync.errors import FolderError
+from oncsync.state import state_files
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -26,11 +28,19 @@ class Place(msgspec.Struct, frozen=True):
     mount: str
 
 
-def check_mount(folder: Path) -> None:
-    """Raises `FolderError` when a folder lay on a mount at its last sync that is not mounted now.
+def check_place(folder: Path, state_path: Path) -> None:
+    """Raises `FolderError` when a folder is not as oncsync left it: its disk is away, or `.oncsync/` holds a link."""
+    check_own_place(folder)
+    check_mount(folder, state_path)
 
-    For a folder without a state: where there is one, whatever lies there now is what was meant.
+
+def check_mount(folder: Path, state_path: Path) -> None:
+    """Raises `FolderError` when a folder without a state lay on a mount at its last sync that is not mounted now.
+
+    Where there is a state, whatever lies there now is what was meant.
     """
+    if any(place.exists() for place in state_files(state_path)):
+        return
     try:
         place = msgspec.json.decode(_record_path(folder).read_bytes(), type=Place)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -38,7 +48,7 @@ def check_mount(folder: Path) -> None:
     if place.folder == _text(folder) and not os.path.ismount(place.mount):
         raise FolderError(
             f"`{folder}` was on the disk at `{place.mount}`, which is not mounted now",
-            hint="mount it; when it is gone for good, `--take-over` begins anew",
+            hint="mount it; when it is gone for good, `oncsync sync --take-over` begins anew",
         )
 
 

@@ -24,7 +24,7 @@ from oncsync.engine.slots import SlotBook, slots_folder
 from oncsync.engine.watch import Counts, Notice, Watcher
 from oncsync.errors import FolderError, InputError, StoppedError
 from oncsync.lockfile import Lock
-from oncsync.state import FileRecord, Started, State, StateStore, Synced, state_files
+from oncsync.state import FileRecord, Started, State, StateStore, Synced
 
 SettingsUsed = dict[str, str | int | float | bool | None]
 
@@ -93,8 +93,8 @@ def sync_folder(
     """
 
     warn = _warning_to(watcher)
-    if not job.take_over and not any(place.exists() for place in state_files(job.state_path)):
-        check_mount(job.folder)
+    if not job.take_over:
+        check_mount(job.folder, job.state_path)
     prepare_folder(job.folder)
     with FolderLock(job.folder, patience=job.lock_patience, now=tools.now):
         store = StateStore(

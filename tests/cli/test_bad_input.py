@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -32,6 +33,30 @@ def test_a_wrong_token_exits_four_and_is_not_shown(
     assert said.code == 4
     assert wrong not in said.out + said.err
     assert not (world.directory / "oncsync.lock").exists()
+
+
+@pytest.mark.parametrize("command", ["sync", "plan", "resolve"])
+def test_what_ends_a_command_is_told_as_json_where_json_was_asked_for(
+    world: World, oncsync: Command, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """One object, on stdout; the person at the terminal reads the same on stderr."""
+    wrong = "0badc0de-0000-4000-8000-000000000000"
+    monkeypatch.setenv("ONC_TOKEN", wrong)
+    said = oncsync(command, "--json")
+    answer = json.loads(said.out)
+    assert (answer["version"], answer["exitCode"], said.code) == (1, 4, 4)
+    assert answer["error"] in said.err
+    assert answer["hint"] in said.err
+    assert wrong not in said.out
+    assert oncsync(command).out == ""
+
+
+def test_a_run_that_was_ended_early_says_in_json_by_what(world: World, oncsync: Command) -> None:
+    said = oncsync("sync", "--json", "--max-time", "0s")
+    answer = json.loads(said.out)
+    assert (said.code, answer["exitCode"]) == (7, 7)
+    assert "--max-time" in answer["stopped"]
+    assert answer["unresolved"] is None
 
 
 def test_a_token_that_is_revoked_between_resolve_and_sync_stops_at_once(

@@ -87,6 +87,15 @@ def test_runs_follow_each_other_until_sigterm_and_each_is_told(
     assert "Terminated. What was done is recorded" in said.err
 
 
+def test_a_remark_is_told_by_the_first_run_alone(world: World, oncsync: Command, waiting: Waiting) -> None:
+    """Every run asks anew what an entry that moves with the clock has, and hears the same."""
+    world.write("  - {name: gone, locationCode: SEVIP, deviceCategoryCode: CTD, dataProductCode: TSSD, "
+                "extension: csv, begin: -P1D}\n")  # fmt: skip
+    said = every(oncsync)
+    assert world.asked("deployments") == 3
+    assert said.err.count("warning: `gone`") == 1
+
+
 def test_ctrl_c_ends_it_too_while_it_waits(small: World, oncsync: Command, waiting: Waiting) -> None:
     waiting.end = KeyboardInterrupt
     assert every(oncsync).code == 130

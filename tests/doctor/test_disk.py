@@ -10,7 +10,7 @@ import pytest
 from oncsync.doctor import Report
 from oncsync.doctor.disk import check_disk, file_system
 from oncsync.doctor.machine import Machine
-from tests.doctor.conftest import Diagnose, finding, machine, own, tree
+from tests.doctor.conftest import MANIFEST, Diagnose, finding, machine, own, tree, write_manifest
 
 
 def failing(number: int, text: str) -> object:
@@ -80,6 +80,17 @@ def test_space_runs_low_before_it_is_gone(
     report = of_folder(diagnose, tmp_path, free_space=lambda place: free)
     assert (finding(report, "space").verdict, report.exit_code) == (verdict, code)
     assert finding(report, "space").facts["free"] == free
+
+
+@pytest.mark.parametrize(("free", "verdict", "code"), [(49 * 10**9, "problem", 8), (50 * 10**9, "ok", 0)])
+def test_less_than_min_free_is_a_problem_because_a_sync_begins_nothing(
+    diagnose: Diagnose, tmp_path: Path, free: int, verdict: str, code: int
+) -> None:
+    own(tmp_path)
+    write_manifest(tmp_path, text=MANIFEST + "settings:\n  minFree: 50 GB\n")
+    report = diagnose(offline=True, free_space=lambda place: free)
+    assert (finding(report, "space").verdict, report.exit_code) == (verdict, code)
+    assert finding(report, "space").facts["minFree"] == 50 * 10**9
 
 
 def test_the_space_is_that_of_the_disk_the_folder_will_lie_on(tmp_path: Path) -> None:

@@ -167,13 +167,17 @@ def test_a_torn_journal_is_a_warning_and_stays_as_it_is(diagnose: Diagnose, tmp_
     assert (place / "state.journal").read_bytes() == torn
 
 
-def test_a_damaged_journal_that_was_kept_is_named(diagnose: Diagnose, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fact", "name"), [("damagedJournal", "state.journal.damaged"), ("damagedState", "state.json.damaged")]
+)
+def test_what_was_kept_as_damaged_is_named(diagnose: Diagnose, tmp_path: Path, fact: str, name: str) -> None:
     place = own(tmp_path)
     (place / "state.json").write_bytes(render_state(State()))
-    (place / "state.journal.damaged").write_bytes(b"?")
+    (place / name).write_bytes(b"?")
     state = finding(diagnose(offline=True, folder="data"), "state")
     assert state.verdict == "warning"
-    assert state.facts["damagedJournal"] == str(place / "state.journal.damaged")
+    assert state.facts[fact] == str(place / name)
+    assert str(place / name) in (state.hint or "")
 
 
 # --- Who works here --------------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from oncsync.caretaking import verify
 from oncsync.engine.mounts import check_mount, mount_of, remember_mount
 from oncsync.engine.slots import slots_folder
 from oncsync.errors import FolderError
@@ -48,6 +49,27 @@ def test_a_folder_whose_disk_is_not_mounted_is_not_filled_again(world: World, mo
     assert world.sync().counts.total == 0
 
 
+@pytest.mark.parametrize("look", [
+    World.sync,
+    lambda world: world.project().status(),
+    lambda world: world.project().plan(),
+    lambda world: verify(world.project()),
+])  # fmt: skip
+def test_nothing_is_said_or_written_about_a_folder_whose_disk_is_away(
+    world: World, mounted: set[str], look: Callable[[World], object]
+) -> None:
+    """A cron job that asks `status` or `verify` must not hear that nothing is wrong, nor that all is to be fetched."""
+    world.write(ONE_MONTH.replace("begin: 2015-01-01", "begin: -P1D").replace("    end: 2015-02-01\n", ""), NO_METADATA)
+    mounted.add(str(world.folder))
+    assert world.sync().exit_code == 0
+    shutil.rmtree(world.folder)
+    world.folder.mkdir()
+    mounted.remove(str(world.folder))
+    with pytest.raises(FolderError, match="not mounted now"):
+        look(world)
+    assert list(world.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("way", ["emptied", "take over", "state is there"])
 def test_what_a_person_does_on_purpose_is_not_refused(world: World, mounted: set[str], way: str) -> None:
     """A folder that was removed on a disk that is there; one that begins anew; one that was copied to another disk."""
@@ -75,9 +97,9 @@ def test_a_folder_that_moved_to_the_first_disk_is_remembered_no_more(tmp_path: P
     remember_mount(tmp_path)
     mounted.clear()
     with pytest.raises(FolderError):
-        check_mount(tmp_path)
+        check_mount(tmp_path, tmp_path / "state.json")
     remember_mount(tmp_path)
-    check_mount(tmp_path)
+    check_mount(tmp_path, tmp_path / "state.json")
 
 
 def test_a_note_that_cannot_be_read_or_written_ends_nothing(tmp_path: Path, mounted: set[str]) -> None:
@@ -86,8 +108,8 @@ def test_a_note_that_cannot_be_read_or_written_ends_nothing(tmp_path: Path, moun
     notes = slots_folder().with_name("folders")
     for note in notes.iterdir():
         note.write_bytes(b"?")
-    check_mount(tmp_path)
+    check_mount(tmp_path, tmp_path / "state.json")
     shutil.rmtree(notes)
     notes.write_bytes(b"")
     remember_mount(tmp_path)
-    check_mount(tmp_path)
+    check_mount(tmp_path, tmp_path / "state.json")
