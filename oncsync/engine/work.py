@@ -55,7 +55,7 @@ class Work:
     counts: dict[int, int | None] = field(default_factory=dict)
     ends_to_trust: int = ENDS_TO_TRUST
     ends_seen: dict[Job, int] = field(default_factory=dict)
-    """How often the service said that it has no such file, for runs that announced no number."""
+    """How often the service said that it has no such file, for runs whose length is not known."""
     jobs: dict[Job, int] = field(default_factory=dict)
     """Files that are not settled, with how often each was tried."""
     fetching_since: float = 0.0
@@ -239,7 +239,8 @@ def _react_to_failed_run(answer: FailedRun) -> Reaction:
 def _react_beyond(work: Work, job: Job, answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
     """A file beyond those announced is only looked for: whatever is no file is the end, once the service speaks.
 
-    Where nothing was announced at all, only the service's own "no file" (404, 204, 410) may say that there are no data.
+    Where nothing was announced at all, only the service's own "no file" (404, 204, 410) may say that there are no data,
+    and where more came than were announced, its count is no witness: either has to be heard twice.
     A 404 with a page that stays is the end right after the announced files, for nobody knows what bodies its 404s
     have (open question 9); where more came than were announced, it is a fault.
     """
@@ -258,7 +259,13 @@ def _react_beyond(work: Work, job: Job, answer: Answer, tries: int, waited: floa
         return Fail(PAGE_IN_PLACE)
     if isinstance(answer, Broken) and judge_download(answer.error) != "forget":
         return _react_to_break(answer, tries, pace)
-    return Settle()
+    return Settle() if _is_probe(work, job) else _believe_end(work, job)
+
+
+def _believe_end(work: Work, job: Job) -> Reaction:
+    """Takes a "no more files" of a run of unknown length for true once it was heard often enough (open question 8)."""
+    work.ends_seen[job] = work.ends_seen.get(job, 0) + 1
+    return Settle() if work.ends_seen[job] >= work.ends_to_trust else Again("late")
 
 
 def _react_to_meta(answer: Answer, tries: int, waited: float, pace: Pace) -> Reaction:
@@ -297,8 +304,7 @@ def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expire
     if isinstance(answer, Expired) and (count is not None or job.index == "1"):
         return Reorder("the files were deleted at the service", is_loss=True)
     if count is None:
-        work.ends_seen[job] = work.ends_seen.get(job, 0) + 1
-        return Settle() if work.ends_seen[job] >= work.ends_to_trust else Again("late")
+        return _believe_end(work, job)
     if tries < pace.late_file_attempts:
         return Again("late")
     announced = "1 file" if count == 1 else f"{count} files"

@@ -74,7 +74,15 @@ def test_metadata_ask_for_nothing_more() -> None:
 def test_beyond_the_count_absence_is_the_end(answer: Answer) -> None:
     """Open question 7: 404, 410 or 204 at an index above `fileCount`."""
     assert react(work(2), 3, answer) == Settle()
-    assert react(work(0), 1, answer) == Settle()
+
+
+@pytest.mark.parametrize(("count", "index"), [(0, 1), (2, 4)])
+@pytest.mark.parametrize("answer", ABSENT, ids=lambda answer: type(answer).__name__)
+def test_an_end_has_to_be_said_twice_where_the_count_is_no_witness(count: int, index: int, answer: Answer) -> None:
+    """Open question 8: no file at all would be "no data" for ever; a count that was too low once says nothing more."""
+    one = work(count)
+    assert react(one, index, answer) == Again("late")
+    assert react(one, index, answer) == Settle()
 
 
 @pytest.mark.parametrize("index", [1, 2])

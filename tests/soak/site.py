@@ -64,6 +64,11 @@ class Site:
             text += DOWNLOAD.format(name=place.lower(), place=place, begin=first, end=end)
         self.manifest.write_text(text, encoding="utf-8")
 
+    @property
+    def state_path(self) -> Path:
+        """Where the folder's state lies."""
+        return self.folder / ".oncsync" / "state.json"
+
     def take_lock(self, other: Site) -> None:
         """Takes the lock of a site with the same manifest: what is asked here is how a sync fares, not a resolve."""
         shutil.copy(other.directory / "oncsync.lock", self.directory / "oncsync.lock")

@@ -76,7 +76,9 @@ def soak(
             drive_all(sites, directory / "state", lambda: None, None, time.monotonic() + 300, seed)
         check_service(sandbox, ledger, asked_before, driven, report)
         for site, reference in zip(sites, calm, strict=True):
-            check_tree(site, reference, report)
+            strange = check_tree(site, reference, report)
+            for line in tell_files(strange[:3], site, reference, ledger, sandbox):
+                report.tell(line)
         before = len(sandbox.asked)
         again = drive_all(sites, directory / "state", lambda: None, None, time.monotonic() + 300, seed)
         calls = [one.path for one in sandbox.asked[before:] if "dataProductDelivery" in one.path]
@@ -171,9 +173,28 @@ def check_service(
     report.check(not sandbox.broken, f"the sandbox made no mistake of its own {sandbox.broken[:3] or ''}")
 
 
-def check_tree(site: Site, reference: Site, report: Report) -> None:
-    """Checks that every file is whole: equal to the undisturbed one, or as it arrived where the service was odd."""
-    store = StateStore(site.folder / ".oncsync" / "state.json")
+def tell_files(paths: Sequence[str], site: Site, reference: Site, ledger: Ledger, sandbox: Sandbox) -> Iterator[str]:
+    """Gives what the state says of files that are missing or different, and all that was asked about their orders."""
+    state, tree, whole = StateStore(site.state_path).state, site.tree(), reference.tree()
+    owners = {file.path: key for key, chunk in StateStore(reference.state_path).state.chunks.items()
+              for file in chunk.files}  # fmt: skip
+    for path in paths:
+        chunk = state.chunks[owners[path]]
+        yield f"{path}: {len(tree.get(path, b''))} bytes, {len(whole[path])} in the undisturbed tree"
+        yield f"    {chunk.outcome}, {chunk.reason}, {chunk.notes}"
+        place = path.partition("/")[0]
+        for (where, begin, _), orders in ledger.placed.items():
+            if (where, begin) == (place, str(chunk.begin)):
+                for order in orders:
+                    yield "\n    ".join([f"order {order}", *ledger.story(sandbox, order)])
+
+
+def check_tree(site: Site, reference: Site, report: Report) -> list[str]:
+    """Checks that every file is whole: equal to the undisturbed one, or as it arrived where the service was odd.
+
+    Gives those that are not.
+    """
+    store = StateStore(site.state_path)
     ours = our_files(store.state)
     findings = check_files(site.folder, ours)
     report.check(not findings, f"every one of {len(ours)} files is as it arrived {findings[:3] or ''}")
@@ -195,3 +216,4 @@ def check_tree(site: Site, reference: Site, report: Report) -> None:
     outcomes = {key: chunk.outcome for key, chunk in store.state.chunks.items()}
     undone = [key for key, outcome in outcomes.items() if outcome not in ("done", "empty")]
     report.check(not undone, f"all {len(outcomes)} chunks are done {undone[:3] or ''}")
+    return [*lacking, *(path for path in differing if path not in lacking)]

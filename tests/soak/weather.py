@@ -17,7 +17,7 @@ ABSENT = {
     "token-revoked": "it stays; it is staged for a second at a time",
 }
 AT_NEAR = ("truncated-body", "reset-mid-body", "empty-body", "long-body", "wrong-length")
-AT_FAR = ("no-length",)
+AT_FAR = ("no-length", "chunked")
 AT_ODD = ("several-runs", "runs-with-equal-names", "duplicate-names", "empty-run", "no-name", "other-name",
           "hostile-name")  # fmt: skip
 OWN_RATES = {
