@@ -32,6 +32,7 @@ from oncsync.engine.mounts import check_place
 from oncsync.engine.planning import check_owner
 from oncsync.engine.pruning import is_in_folder
 from oncsync.engine.watch import Notice
+from oncsync.errors import InputError
 from oncsync.limits import settings_used
 from oncsync.listed import changed_members
 from oncsync.naming import fold
@@ -90,7 +91,7 @@ def adopt(
     They are linked where the disk allows it, else copied; `move` removes each where it was found once its bytes are in
     place. `on_start` hears how many files and bytes will be read, `on_bytes` (from any thread) of each block. Raises
     `FolderBusyError` while another oncsync works here, `FolderError` when the folder cannot be written: what is in
-    place by then stays, and the next run goes on.
+    place by then stays, and the next run goes on; `InputError` for a `move` out of another oncsync's folder.
     """
     wanted = WantedFiles(needed_lock(project))
     prepare_folder(project.folder)
@@ -105,6 +106,8 @@ def adopt(
             adoption.end_what_was_begun()
             found = list(match_files(project.folder, wanted, store.state, directory))
             going = [one for one in found if one.fate in ("adopt", "duplicate") or (move and one.fate == "here")]
+            if move:
+                _check_nobody_elses(going, project.folder)
             on_start(len(going), sum(one.bytes for one in going))
             ended = {one.source: one for one in adoption.take_in(going, threads)}
             if store.recorded:
@@ -113,6 +116,17 @@ def adopt(
             store.close()
             log.close()
     return AdoptResult(files=tuple(ended.get(one.source, one) for one in found))
+
+
+def _check_nobody_elses(found: Iterable[FoundFile], folder: Path) -> None:
+    """Refuses to empty the folder of another oncsync, which would fetch its files again."""
+    own = folder.resolve()
+    for place in {parent for one in found for parent in Path(one.source).parents}:
+        if place != own and (place / OWN_FOLDER).is_dir():
+            raise InputError(
+                f"`{place}` is the folder of another oncsync, which would miss its files",
+                hint="leave out `--move`: where the disk links, a second name of a file takes no room",
+            )
 
 
 class _Adoption:

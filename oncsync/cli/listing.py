@@ -74,6 +74,8 @@ def list_files(
         raise click.UsageError("`--json` and `--csv` are two forms of one answer; give one of them")
     if (location or category) and not service:
         raise click.UsageError("`--location` and `--category` belong to `--service`; `--match` looks at places, too")
+    if not service and _is_on_command_line("server"):
+        raise click.UsageError("`--server` belongs to `--service`; the lock's own server is the manifest's")
     from oncsync.inventory import choose_files
 
     choice = _read_choice(**chosen)
@@ -88,6 +90,11 @@ def list_files(
             files = project.files(everything=True)
     _print(choose_files(files, choice), as_json, as_csv)
     return 0
+
+
+def _is_on_command_line(name: str) -> bool:
+    """Whether an option was given, not a variable that means every command."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _read_choice(

@@ -267,6 +267,8 @@ class ONCDownloader:
 def _as_list(given: str | Iterable[str] | None, default: Sequence[str]) -> list[str]:
     if given is None:
         return list(default)
+    if not isinstance(given, str | Iterable):
+        raise InputError(f"`{given!r}` is neither a text nor a list of texts", hint="write for example `['wav']`")
     return [given] if isinstance(given, str) else [str(one) for one in given]
 
 

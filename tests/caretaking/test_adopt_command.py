@@ -122,6 +122,18 @@ def test_moving_removes_what_is_in_place_and_nothing_else(
     assert oncsync("verify").code == 0
 
 
+@pytest.mark.parametrize("inside", [".", "a"])
+def test_the_folder_of_another_oncsync_is_not_emptied(oncsync: Command, disk: Path, inside: str) -> None:
+    """It would order again what `--move` took away; linking takes nothing from it."""
+    (disk / inside / ".oncsync").mkdir()
+    before = on_disk(disk)
+    said = oncsync("adopt", str(disk), "--move")
+    assert said.code == 2
+    assert str(disk / inside) in said.err
+    assert on_disk(disk) == before
+    assert fates(oncsync) == EXPECTED
+
+
 def test_a_second_run_finds_nothing_to_do(oncsync: Command, world: World, disk: Path) -> None:
     oncsync("adopt", "disk")
     before = world.tree()

@@ -189,6 +189,7 @@ def test_the_archive_is_asked_in_one_way(oncsync: Command, world: World) -> None
     assert oncsync("list", "--service").code == 2
     assert oncsync("list", "--service", "--location", "STR2").code == 2
     assert oncsync("list", "--location", "STR2").code == 2
+    assert oncsync("list", "--server", "qa").code == 2
     assert world.asked("archivefile/device") == asked
 
 

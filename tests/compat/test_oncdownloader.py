@@ -379,6 +379,8 @@ def test_results_that_name_no_file_are_refused() -> None:
             downloader().getDirectFiles(given)
     with pytest.raises(InputError, match="at least 1"):
         ONCDownloader(download_threads=0)
+    with pytest.raises(InputError, match="`5` is neither a text nor a list"):
+        downloader().get_files_structured("ICLISTENHF1353", date_from=1, extensions=5)  # type: ignore[arg-type]
 
 
 def test_names_of_the_service_never_lead_out_of_the_folder(tmp_path: Path) -> None:
