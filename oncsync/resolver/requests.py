@@ -138,33 +138,18 @@ def cut_chunks(digest: str, pieces: Iterable[Span], cut: Cut) -> tuple[Chunk, ..
 
 def mark_repeats(by_device: Iterable[LockedRequest], by_location: Iterable[LockedRequest]) -> list[LockedRequest]:
     """Gives the device requests; those whose data a location request brings get `sameAs` and no chunks (R77)."""
-    brought = {
-        (
-            request.about.get("deviceCode"),
-            request.source.get("propertyCode"),
-            request.data_product_code,
-            request.extension,
-            tuple(sorted(request.options.items())),
-            request.begin,
-            request.end,
-        ): request.id
-        for request in by_location
-    }
+    brought = {_what_is_brought(request, request.about.get("deviceCode")): request.id for request in by_location}
     marked = []
     for request in by_device:
-        same = brought.get(
-            (
-                request.source["deviceCode"],
-                request.source.get("propertyCode"),
-                request.data_product_code,
-                request.extension,
-                tuple(sorted(request.options.items())),
-                request.begin,
-                request.end,
-            )
-        )
+        same = brought.get(_what_is_brought(request, request.source["deviceCode"]))
         marked.append(msgspec.structs.replace(request, same_as=same, chunks=()) if same else request)
     return marked
+
+
+def _what_is_brought(request: LockedRequest, device: object) -> tuple[object, ...]:
+    options = tuple(sorted(request.options.items()))
+    span = (request.begin, request.end)
+    return (device, request.source.get("propertyCode"), request.data_product_code, request.extension, options, span)
 
 
 def check_count(count: int, cut: Cut) -> None:
