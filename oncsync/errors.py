@@ -21,12 +21,17 @@ No text in this tree ever holds a token: whoever builds a message passes it thro
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 import msgspec
 
 EXIT_CODE_ORDER = (70, 8, 4, 5, 3, 7, 1)
 """Which exit code wins when several apply (architecture, "Exit codes")."""
+BUG_EXIT_CODE = 70
+INTERRUPTED_EXIT_CODE = 130
+DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""What the system says when a place cannot be written."""
 
 
 class OncsyncError(Exception):
@@ -169,3 +174,13 @@ def worst_exit_code(codes: Sequence[int]) -> int:
         if code in codes:
             return code
     return max(codes, default=0)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Gives the exit code of whatever ends a command: its own where it has one, else 130, 8, or 70 for a bug."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED_EXIT_CODE
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return FolderError.exit_code
+    code: int = getattr(error, "exit_code", BUG_EXIT_CODE)
+    return code

@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from oncsync.engine.archived import size_note
 from oncsync.engine.folder import missing_files
 from oncsync.engine.placement import marked_path, plain_path
 from oncsync.engine.plan import Plan, PlannedChunk, Terms, make_plan
@@ -21,13 +22,14 @@ from oncsync.errors import InputError
 from oncsync.lockfile import Lock, LockedRequest
 from oncsync.naming import fold
 from oncsync.results import FileState, ProjectFile
-from oncsync.state import META, ChunkState, FileRecord, State
+from oncsync.state import META, ChunkState, FileRecord, State, has_failed
 from oncsync.timespan import Span
+
+if TYPE_CHECKING:
+    from oncsync.report import Status
 
 Missing = Collection[tuple[str, tuple[int, str]]]
 """Chunk id and file key of files that the state has and the folder lacks."""
-
-_FAILED = ("failed-retryable", "failed-permanent", "refused", "expired")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ def wanted_files(lock: Lock, plan: Plan, state: State, missing: Missing, folder:
     for planned in plan.chunks:
         chunk_state = state.chunks.get(planned.id)
         known = list(_known(planned, chunk_state, missing))
-        entry = names[planned.id]
+        entry = names.get(planned.id, planned.wanted.entry.name)
         if not known:
             place, name = _place(planned, taken)
             listed.append(_record(planned, folder, entry, place, name, _status(planned, chunk_state), None))
@@ -131,7 +133,7 @@ def _status(planned: PlannedChunk, chunk: ChunkState | None) -> FileState:
     """Gives the state of a chunk that has no file."""
     listed = planned.wanted.chunk.file
     if planned.step == "failed" or (
-        chunk is not None and chunk.outcome in _FAILED and planned.step in ("order", "fetch", "attach")
+        chunk is not None and has_failed(chunk) and planned.step in ("order", "fetch", "attach")
     ):
         return "failed"
     if listed is not None and not listed.is_listed:
@@ -166,13 +168,25 @@ def _record(
         extension=planned.wanted.request.extension,
         archived=chunk.file.archived if chunk.file else None,
         is_metadata=file is not None and file.index == META,
-        reason="" if planned.step == "done" and status != "dropped" else planned.reason,
+        reason="" if planned.step == "done" and planned.reason.startswith("whole") else planned.reason,
     )
 
 
 def device_of(request: LockedRequest) -> str:
     """Gives the device that a request is about, blank when it is not known."""
     return request.source.get("deviceCode") or str(request.about.get("deviceCode") or "")
+
+
+def status_of(
+    lock: Lock, state: State, folder: Path, now: datetime, terms: Terms, only: Collection[str] = ()
+) -> Status:
+    """Gives how far each request of the lock is, or of the entries named, as the folder lies there; asks nobody."""
+    from oncsync.report import make_status
+
+    missing = missing_files(folder, state)
+    steps = {planned.id: planned.step for planned in make_plan(lock, state, missing, now, terms).chunks}
+    shown = str(folder).encode("utf-8", "backslashreplace").decode()
+    return make_status(lock, state, steps, shown, only, missing)
 
 
 # --- What is here --------------------------------------------------------------------------------------------------
@@ -203,6 +217,7 @@ def files_here(lock: Lock | None, state: State, folder: Path) -> list[ProjectFil
                     device_code=device_of(request) if request else "",
                     archived=listed.archived if listed else None,
                     is_metadata=file.index == META,
+                    reason=size_note(chunk),
                 )
             )
     return sorted(held, key=lambda file: file.place.split("/"))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from oncsync.engine.run import Limits
 
 
-def run_limits(settings: Settings, *, wait_for_window: bool, max_seconds: float | None) -> Limits:
+def run_limits(settings: Settings, *, wait_for_window: bool, ends_at: float | None) -> Limits:
     """Gives the pools, the run window and the time of one run."""
     from oncsync.engine.pace import read_window, read_zone
     from oncsync.engine.run import Limits
@@ -25,7 +25,7 @@ def run_limits(settings: Settings, *, wait_for_window: bool, max_seconds: float 
         download_threads=settings.download_threads,
         download_queue_size=settings.download_queue_size,
         wait_for_window=wait_for_window,
-        max_seconds=max_seconds,
+        ends_at=ends_at,
         min_free=None if settings.min_free is None else parse_size(settings.min_free),
     )
 

@@ -14,6 +14,12 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
+SIZE_DIFFERS = "size differs from listing"
+"""How a whole file is marked whose length is neither of the sizes that were listed (open question 1)."""
+SIZE_BELIEVED = f"{SIZE_DIFFERS}, but the same bytes came twice"
+"""How it is marked when it was fetched again on request: from then on it is not doubted."""
+
+
 class Described(Protocol):
     """Whatever tells when an archive file was archived and how long it is; all of it may be unknown."""
 
@@ -74,6 +80,11 @@ class ListedFile(
     def bytes(self) -> int | None:
         """How long a download is expected to be, None when the listing does not say."""
         return self.delivered_size or self.stored_size
+
+
+def listed_sizes(file: Described) -> frozenset[int]:
+    """Gives the lengths, in bytes, that a download may have by the listing; 0 is no proof of anything."""
+    return frozenset(size for size in (file.delivered_size, file.stored_size) if size is not None and size > 0)
 
 
 def changed_members(now: Described, before: Described) -> tuple[str, ...]:

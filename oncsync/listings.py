@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -67,7 +68,7 @@ class ListingNotes:
     """What was listed for one lock of one manifest, on one server."""
 
     def __init__(self, manifest: Path, lock: Path, server: str) -> None:
-        self._about = (str(manifest), str(lock), server)
+        self._about = (_text(manifest), _text(lock), server)
 
     def read(self) -> dict[Key, EntryListing]:
         """Gives what was listed for each entry; nothing when that is not known."""
@@ -94,8 +95,13 @@ class ListingNotes:
     def _place(self) -> Path:
         import platformdirs
 
-        name = hashlib.sha256("\0".join(self._about).encode("utf-8", "surrogateescape")).hexdigest()
+        name = hashlib.sha256("\0".join(self._about).encode()).hexdigest()
         return Path(platformdirs.user_cache_dir("oncsync", appauthor=False)) / "listings" / f"{name}.json"
+
+
+def _text(path: Path) -> str:
+    """Gives a path as a text that JSON takes, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _tidy(folder: Path) -> None:

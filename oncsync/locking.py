@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from oncsync.atomic import remove_leftovers
 from oncsync.engine.disk import is_same_file, remove_empty_folders, remove_quietly
 from oncsync.engine.folder import OWN_FOLDER
 from oncsync.errors import DifferenceError, InputError
@@ -117,10 +118,27 @@ def read_locks(path: Path, folder: Path, own_name: str = RELATIVE_LOCK) -> Lock 
 def read_beside(path: Path) -> Lock | None:
     """Reads the lock at `path` with its shards, without what the folder's own lock holds; None when there is none.
 
-    Raises `LockError` when one of them is not in the canonical form, or does not hold what the lock says.
+    Raises `LockError` when one of them is not in the canonical form, or does not hold what the lock says, `InputError`
+    for a link that leads to no lock.
     """
-    lock = read_lock(path)
+    lock = read_lock(_behind_link(path), path.name)
     return lock and _with_shards(path, lock)
+
+
+def _behind_link(path: Path) -> Path:
+    """Gives where a lock lies; raises `InputError` when it is a link to what oncsync did not make (rule 7).
+
+    A lock that is a link stays one, and what it leads to is read and written.
+    """
+    if not path.is_symlink():
+        return path
+    place = Path(os.path.realpath(path))
+    if place.is_file() and (not place.stat().st_size or _is_ours(place)):
+        return place
+    state = "was not made by oncsync" if os.path.lexists(place) else "is not there"
+    raise InputError(
+        f"`{path.name}` is a link to `{place}`, which {state}", hint="mount the disk it leads to, or remove the link"
+    )
 
 
 def _with_shards(path: Path, lock: Lock) -> Lock:
@@ -236,8 +254,11 @@ def write_locks(
     own = folder / OWN_FOLDER / own_name
     if relative or own.exists():
         write_lock(own, Lock(server=lock.server, entries=relative), manifest_name, command)
+    place = _behind_link(path)
+    for written_to in (place, own):
+        remove_leftovers(written_to)
     written = _write_shards(path, lock, manifest_name, command)
-    written |= write_lock(path, without_relative_requests(lock), manifest_name, command, is_summary=True)
+    written |= write_lock(place, without_relative_requests(lock), manifest_name, command, is_summary=True)
     return written
 
 

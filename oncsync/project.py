@@ -15,7 +15,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from oncsync.choosing import choose_chunks
 from oncsync.errors import DifferenceError, InputError, ServiceError
-from oncsync.inventory import files_here, files_wanted, frame_of
+from oncsync.inventory import files_here, files_wanted, frame_of, status_of
 from oncsync.jobs import SyncWish, folder_job
 from oncsync.limits import plan_terms
 from oncsync.listings import ListingNotes
@@ -252,22 +252,25 @@ class Project:
 
         Resolves first when the lock is missing, when the manifest's meaning changed, or when an entry's span moves;
         `locked` refuses a lock that is out of date (`DifferenceError`), `frozen` never looks, `full` lists all archive
-        files anew. `refresh_outdated` also
-        orders again what may be stale by the last look at the archive; old files stay until the new ones are whole.
-        `files` (records, rows of a DataFrame, names, paths or ids) limits it to what those lie in; one that the lock
-        does not have is an `InputError` before anything begins. Chunks that are `resting` are left alone.
+        files anew. `refresh_outdated` also orders again what may be stale by the last look at the archive; old files
+        stay until the new ones are whole. `files` (records, rows of a DataFrame, names, paths or ids) limits it to
+        what those lie in; one that the lock does not have is an `InputError`. Chunks that are `resting` are left alone.
         Raises what ends the run early: `TokenError`, `UnreachableError`, `FolderError`, `FolderBusyError`. What the
         run window or `max_seconds` ended is in the result's `stopped`.
         """
         from oncsync.engine import planning
         from oncsync.engine.pace import DEFAULT_PACE
         from oncsync.engine.run import Tools
+        from oncsync.engine.runlog import run_log
         from oncsync.engine.watch import Overhearing, Silent
 
         check_names(self.manifest, only)
         self._takes_over = take_over
-        overhearing = Overhearing(watcher or Silent())
+        overhearing, tools = Overhearing(watcher or Silent()), tools or Tools(now=self._line.now, pace=DEFAULT_PACE)
+        ends_at = None if max_seconds is None else tools.monotonic() + max_seconds
+        place = (self.folder, self.state_path, self.identity, self.manifest.server)
         with contextlib.ExitStack() as stack:
+            log = stack.enter_context(run_log("sync", *place, tools.now))
             wanted = Wish(allow_many=allow_many, full=full)
             lock, resolved, unresolved = self._lock_for_sync(stack, locked, frozen, wanted)
             if resolved is not None:
@@ -279,29 +282,25 @@ class Project:
                 refresh=self._stale_chunks(lock) if refresh_outdated else frozenset(),
                 take_over=take_over,
                 wait_for_window=wait_for_window,
-                max_seconds=max_seconds,
+                ends_at=ends_at,
                 lock_patience=lock_patience,
                 resting=resting,
                 checked=resolved.asked_entries(self._line.service_now()) if resolved else {},
             )
-            job = self.job(lock, wish)
-            done = planning.sync_folder(
-                job,
-                lambda: self._line.open_for(stack),
-                overhearing,
-                tools or Tools(now=self._line.now, pace=DEFAULT_PACE),
-                on_plan,
+            job, connect = self.job(lock, wish), partial(self._line.open_for, stack)
+            done = planning.sync_folder(job, connect, overhearing, tools, on_plan, log)
+            result = SyncResult(
+                plan=done.plan,
+                counts=done.counts,
+                resolved=resolved,
+                unresolved=unresolved,
+                moved=done.moved,
+                removed=done.removed,
+                stopped=done.stopped,
+                notices=tuple(dict.fromkeys((*self.notices, *overhearing.heard))),
             )
-        return SyncResult(
-            plan=done.plan,
-            counts=done.counts,
-            resolved=resolved,
-            unresolved=unresolved,
-            moved=done.moved,
-            removed=done.removed,
-            stopped=done.stopped,
-            notices=tuple(dict.fromkeys((*self.notices, *overhearing.heard))),
-        )
+            log.end(result.exit_code, result.counts, result.causes)
+        return result
 
     def lock_for_dry_run(
         self, *, locked: bool = False, frozen: bool = False, allow_many: bool = False, full: bool = False
@@ -349,12 +348,9 @@ class Project:
 
     def status(self, only: Sequence[str] = ()) -> Status:
         """Gives how far each request of the lock is, or of the entries named; asks nobody."""
-        from oncsync.report import make_status
-
-        steps = {planned.id: planned.step for planned in self.plan().chunks}
-        folder = str(self.folder).encode("utf-8", "backslashreplace").decode()
         check_names(self.manifest, only)
-        return make_status(self._needed_lock(), self._read_state(), steps, folder, only)
+        state, terms = self._read_state(), plan_terms(self.manifest.settings)
+        return status_of(self._needed_lock(), state, self.folder, self._now(), terms, only)
 
     def files(self, *, everything: bool = False, lock: Lock | None = None) -> list[ProjectFile]:
         """Gives the files that are here, by path; with `everything` each file of the lock, as `oncsync list` does."""

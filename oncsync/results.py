@@ -83,15 +83,27 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0; 3 when chunks failed, now or for good before, or entries were not resolved; 5 when nothing was reached;
+        """0; 3 when chunks failed, now, lately or for good, or entries were not resolved; 5 when nothing was reached;
         7 when the run window or the time given stopped it, 8 when the disk's room did."""
-        failed = self.counts.failed or self.plan.counts["failed"] or (self.resolved and self.resolved.failures)
+        before = self.plan.counts
+        failed = self.counts.failed or before["failed"] or before["rest"] or (self.resolved and self.resolved.failures)
         codes = [3] if failed else []
         if self.unresolved is not None:
             codes.append(self.unresolved.exit_code if not self.counts.total else 3)
         if self.stopped is not None:
             codes.append(self.stopped.exit_code)
         return worst_exit_code(codes)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why the folder is not as the lock wants it, besides what is said of the chunks of this run."""
+        failures = self.resolved.failures if self.resolved else ()
+        before = self.plan.counts["failed"]
+        return (
+            *(f"`{failure.entry}` could not be resolved: {failure.error}" for failure in failures),
+            *(error.message for error in (self.unresolved, self.stopped) if error is not None),
+            *((f"{before} chunks failed for good before",) if before else ()),
+        )
 
 
 FileState: TypeAlias = Literal["here", "missing", "dropped", "failed", "unlisted", "pending", "empty", "covered"]

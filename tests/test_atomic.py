@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oncsync.atomic import folder_error, write_atomic, write_if_changed
+from oncsync.atomic import folder_error, remove_leftovers, write_atomic, write_if_changed
 from oncsync.errors import FolderError
 
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="file modes are those of POSIX")
@@ -152,6 +152,12 @@ def test_error_without_words_still_says_something(tmp_path: Path) -> None:
         (errno.EROFS, "have the disk made writable"),
         (errno.EACCES, "get the right to write there"),
         (errno.EIO, "see that the place is there"),
+        (errno.EMFILE, "raise the limit on open files (`ulimit -n`)"),
+        (errno.ENFILE, "raise the limit on open files"),
+        (errno.EFBIG, "raise the limit on the size of a file (`ulimit -f`)"),
+        (errno.EISDIR, "move away the folder that lies where a file has to be"),
+        (errno.ENOTDIR, "move away the file that lies where a folder has to be"),
+        (errno.ENAMETOOLONG, "choose a shorter"),
     ],
 )
 def test_the_cure_is_that_of_the_cause(tmp_path: Path, code: int, cure: str) -> None:
@@ -159,3 +165,23 @@ def test_the_cure_is_that_of_the_cause(tmp_path: Path, code: int, cure: str) -> 
     hint = folder_error(tmp_path, OSError(code, os.strerror(code))).hint or ""
     assert hint.startswith(cure)
     assert hint.count("free some space") == (code == errno.ENOSPC)
+    reading = folder_error(tmp_path, OSError(code, os.strerror(code)), verb="read").hint or ""
+    assert ("ulimit -n" in reading, "see that it can be read" in reading) == ("ulimit -n" in hint, "-n" not in hint)
+
+
+def test_what_killed_writers_left_is_removed_once_it_is_old_and_nothing_else(tmp_path: Path) -> None:
+    """A writer that lives has its file new; under a lock there is none."""
+    path = tmp_path / "oncsync.lock"
+    old, new = tmp_path / ".oncsync.lock.0123456789ab.part", tmp_path / ".oncsync.lock.ba9876543210.part"
+    names = (".other.lock.0123456789ab.part", ".oncsync.lock.mine.part", "oncsync.lock.0123456789ab.part")
+    more = (".oncsync.lock.0123456789ab.part.txt", ".oncsyncxlock.0123456789ab.part")
+    others = [tmp_path / name for name in names + more]
+    for left in (old, new, *others):
+        left.write_bytes(b"half")
+        if left != new:
+            os.utime(left, (1, 1))
+    remove_leftovers(path)
+    assert set(tmp_path.iterdir()) == {new, *others}
+    remove_leftovers(path, older_than=0)
+    assert set(tmp_path.iterdir()) == set(others)
+    remove_leftovers(tmp_path / "nowhere" / "x")

@@ -49,6 +49,14 @@ def test_what_is_kept_is_read_back_for_that_lock_and_server_alone() -> None:
     assert notes(server="qa").read() == {}
 
 
+def test_a_path_may_have_bytes_that_are_no_text() -> None:
+    """It is a name like any other where names are bytes."""
+    odd = [Path(os.fsdecode(name)) for name in (b"/w\xff/oncsync.yaml", b"/w\xfe/oncsync.yaml")]
+    first, second = (ListingNotes(path, path.with_suffix(".lock"), "sandbox") for path in odd)
+    first.keep(SOME)
+    assert (first.read(), second.read()) == (SOME, {})
+
+
 def test_the_document_is_its_users_own() -> None:
     notes().keep(SOME)
     (document,) = documents()

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncsync.engine.folder import OWN_FOLDER
+from oncsync.errors import InputError
 from oncsync.lockfile import Lock, LockedRequest, LockEntry, LockError, read_lock, write_lock
 from oncsync.lockfile import digest as named
 from oncsync.locking import RELATIVE_LOCK, is_current, read_locks, without_relative_requests, write_locks
@@ -221,3 +222,48 @@ def test_a_lock_is_current_while_every_entry_means_the_same(change: tuple[str, s
     old, new = change
     assert old in TEXT
     assert is_current(meant(load_text(TEXT)), load_text(TEXT.replace(old, new, 1))) is is_same
+
+
+# --- A lock that is a link, and what a killed writer left -----------------------------------------------------------
+
+
+def test_a_lock_that_is_a_link_stays_one_and_is_read_and_written_where_it_leads(tmp_path: Path) -> None:
+    here, there = Place(tmp_path / "here"), Place(tmp_path / "there")
+    there.write(lock_of(entry("a")))
+    here.path.parent.mkdir()
+    here.path.symlink_to("../there/oncsync.lock")
+    assert here.read() == there.read()
+    here.write(lock_of(entry("b")))
+    assert here.path.is_symlink()
+    assert there.read() == lock_of(entry("b"))
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "which is not there"), (b"x=1\n", "was not made by oncsync")])
+def test_a_link_that_leads_to_no_lock_is_refused_before_anything_is_asked(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    """Rule 7: a repository from elsewhere may hold links; and a disk that is not mounted is no missing lock."""
+    place = Place(tmp_path / "project")
+    place.path.parent.mkdir()
+    target = tmp_path / "elsewhere"
+    place.path.symlink_to(target)
+    if content is not None:
+        target.write_bytes(content)
+    for use in (place.read, lambda: place.write(lock_of(entry("a")))):
+        with pytest.raises(InputError, match=words) as caught:
+            use()
+        assert str(target) in caught.value.message
+    assert place.path.is_symlink()
+    assert (target.read_bytes() if target.exists() else None) == content
+
+
+def test_what_a_killed_writer_left_beside_the_lock_goes_with_the_next_write(tmp_path: Path) -> None:
+    """Git would show it; it is removed even where the lock itself does not change."""
+    place = Place(tmp_path)
+    place.write(lock_of(entry("a", moves=True)))
+    left = [tmp_path / ".oncsync.lock.0123456789ab.part", place.folder / ".oncsync/.relative.lock.0123456789ab.part"]
+    for path in left:
+        path.write_bytes(b"half")
+        os.utime(path, (1, 1))
+    place.write(lock_of(entry("a", moves=True)))
+    assert [path for path in left if path.exists()] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -22,6 +23,7 @@ from oncsync.timespan import (
     add_months,
     evaluate_bounds,
     format_instant,
+    format_moment,
     format_stamp,
     grid_line_at_or_before,
     is_duration,
@@ -123,6 +125,13 @@ class TestInstants:
     def test_instants_of_any_zone_are_sent_as_utc(self, instant: datetime) -> None:
         assert format_instant(instant).endswith("Z")
         assert abs(parse_instant(format_instant(instant)) - instant) < timedelta(milliseconds=1)
+
+    def test_people_read_instants_to_the_minute_with_the_zone(self) -> None:
+        """R97: what is about the run window is told in the window's own zone."""
+        instant = at("2026-11-21T20:00:59.634Z")
+        assert format_moment(instant) == "2026-11-21 20:00 UTC"
+        assert format_moment(instant, ZoneInfo("America/Vancouver")) == "2026-11-21 12:00 America/Vancouver"
+        assert format_moment(instant, timezone(timedelta(hours=2))) == "2026-11-21 22:00 UTC+02:00"
 
     def test_stamps_have_no_colons(self) -> None:
         assert format_stamp(at("2017-05-01")) == "20170501T000000Z"

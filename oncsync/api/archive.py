@@ -23,7 +23,7 @@ from oncsync.api.redact import without_frames
 from oncsync.api.session import Session
 from oncsync.api.transfer import ArrivingFile, arriving_file
 from oncsync.errors import FaultError, InputError, NotFoundError, RefusedError
-from oncsync.listed import Described
+from oncsync.listed import Described, listed_sizes
 
 _SERVICE = "api/archivefile"
 _NO_SUCH_FILE = 96
@@ -148,7 +148,8 @@ def open_archive_file(
 ) -> ArchiveAnswer:
     """Asks for an archive file by its name; the caller takes the blocks of an `ArrivingFile` and closes it.
 
-    A body without a byte is believed only when `listed` says that the file is empty. What the length means beside the
+    A body without a byte is believed only when `listed` says that the file is empty, one that is all JSON only when
+    the file is called so, or is listed with that length. What the length means beside the
     listing, `judge_size` tells. Raises `FaultError` for a 200 whose body is not the file and for 202, 204 and 404,
     `RefusedError` for another 400, otherwise what `Session.open_stream` raises. See onc-api.md 4.2.
     """
@@ -156,7 +157,8 @@ def open_archive_file(
         f"{_SERVICE}/download", {"filename": name}, accepted=(200, 204, 400, 404), attempts=attempts
     )
     if stream.status == 200:
-        return arriving_file(stream, name, may_be_empty=listed is not None and is_listed_empty(listed))
+        may_be_empty = listed is not None and is_listed_empty(listed)
+        return arriving_file(stream, name, may_be_empty=may_be_empty, sizes=listed_sizes(listed) if listed else ())
     body = stream.read_some()
     entries = error_entries(parse_leniently(body, stream.redact))
     if stream.status == 400 and _says_missing(entries):

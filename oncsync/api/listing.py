@@ -13,7 +13,8 @@ from typing import Literal
 import msgspec
 
 from oncsync.api.records import ArchiveFile, Deployment
-from oncsync.listed import Described
+from oncsync.listed import SIZE_DIFFERS as SIZE_DIFFERS
+from oncsync.listed import Described, listed_sizes
 from oncsync.listed import changed_members as changed_members
 from oncsync.naming import fold, safe_file_name
 from oncsync.timespan import FIRST_INSTANT, LAST_INSTANT, Span
@@ -24,8 +25,6 @@ WINDOW_MARGIN = timedelta(days=1)
 """How far before a window the service is asked, so that a file which begins before it is listed under any rule."""
 MARK_OVERLAP = timedelta(days=1)
 """How far before the newest archiving time an incremental listing begins."""
-SIZE_DIFFERS = "size differs from listing"
-"""How a whole file is marked whose length is neither of the sizes that were listed."""
 
 _STAMPED = re.compile(r"(?P<device>.+?)_(?P<stamp>\d{8}T\d{6})(?:\.\d{1,9})?Z")
 
@@ -178,7 +177,7 @@ def judge_size(count: int, listed: Described, *, has_length: bool, came_before: 
     """
     if count == 0:
         return "good" if is_listed_empty(listed) else "fault"
-    sizes = {size for size in (listed.delivered_size, listed.stored_size) if size is not None and size > 0}
+    sizes = listed_sizes(listed)
     if count in sizes:
         return "good"
     is_sure = has_length or came_before

@@ -6,7 +6,7 @@ Sources: onc-api.md 1.6 and 3.3, open questions 1 to 9, 13, 20 and 21.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from types import TracebackType
 from typing import Literal, NoReturn
@@ -14,6 +14,7 @@ from typing import Literal, NoReturn
 import msgspec
 
 from oncsync.api.answers import error_entries, is_page, parse_leniently, state_words
+from oncsync.api.coding import BLOCK_SIZE
 from oncsync.api.delivery import run_phase
 from oncsync.api.disposition import file_name
 from oncsync.api.failures import state_text
@@ -156,20 +157,40 @@ def _failed(words: object) -> FailedRun | None:
     return None
 
 
-def arriving_file(stream: StreamAnswer, asked_name: str | None = None, *, may_be_empty: bool = False) -> ArrivingFile:
+def arriving_file(
+    stream: StreamAnswer,
+    asked_name: str | None = None,
+    *,
+    may_be_empty: bool = False,
+    sizes: Collection[int] = (),
+) -> ArrivingFile:
     """Looks at the first block of a 200 before anyone takes it for data; `asked_name` replaces the name that came.
 
-    Raises `FaultError` for what is not the file (open question 5), also for no bytes unless `may_be_empty`.
+    Raises `FaultError` for what is not the file (open question 5), also for no bytes unless `may_be_empty`. A body of
+    one of the listed `sizes`, in bytes, is the file whatever it resembles.
     """
-    name = asked_name or file_name(stream.header("content-disposition"))
+    came_as = file_name(stream.header("content-disposition"))
+    name = asked_name or came_as
     name = name and stream.redact(name)
     blocks = stream.blocks()
     first = next(blocks, b"")
     found = None if may_be_empty and not first else _not_the_file(stream, name, first)
+    if found is None and not came_as and len(first) not in sizes and _is_bare_json(stream, name, first):
+        found = "JSON in place of the file"
     if found is not None:
         stream.close()
         raise stream.unreadable(found, first)
     return ArrivingFile(stream, name, chain((first,) if first else (), blocks))
+
+
+def _is_bare_json(stream: StreamAnswer, name: str | None, first: bytes) -> bool:
+    """Whether a body of one block, which nobody called a file, is an answer in JSON, by its type or by what it holds.
+
+    Products come with a file name (onc-api.md 1.6), JSON among them. A bare word or number may be a small text.
+    """
+    if not first or len(first) >= BLOCK_SIZE or (name or "").lower().endswith(_JSON_NAMES):
+        return False
+    return stream.content_type == "application/json" or isinstance(parse_leniently(first, stream.redact), dict | list)
 
 
 def _not_the_file(stream: StreamAnswer, name: str | None, first: bytes) -> str | None:
@@ -184,8 +205,6 @@ def _not_the_file(stream: StreamAnswer, name: str | None, first: bytes) -> str |
     if len(first) > SMALL_BODY or not first.removeprefix(_MARK).lstrip().startswith(b"{"):
         return None
     words = parse_leniently(first, stream.redact)
-    if words is None and not name and stream.content_type == "application/json":
-        return "broken JSON in place of the file"
     if not isinstance(words, dict):
         return None
     entries = error_entries(words)

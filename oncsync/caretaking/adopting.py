@@ -24,13 +24,12 @@ from oncsync.caretaking.matching import FoundFile, WantedFiles, match_files, rea
 from oncsync.caretaking.premises import needed_lock
 from oncsync.engine.archived import INDEX, arrived_before, next_version
 from oncsync.engine.checks import BLOCK_BYTES, OurFile, check_file
-from oncsync.engine.disk import is_same_file, remove_empty_folders, remove_quietly
+from oncsync.engine.disk import is_in_folder, is_same_file, remove_empty_folders, remove_quietly
 from oncsync.engine.eventlog import EventLog
 from oncsync.engine.files import Shelves, check_writable
 from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER, FolderLock, prepare_folder
 from oncsync.engine.mounts import check_place
 from oncsync.engine.planning import check_owner
-from oncsync.engine.pruning import is_in_folder
 from oncsync.engine.watch import Notice
 from oncsync.errors import InputError
 from oncsync.limits import settings_used

@@ -10,9 +10,9 @@ import msgspec
 
 from oncsync.api import Session, cancel_order
 from oncsync.caretaking.orders import LiveOrder
-from oncsync.caretaking.premises import open_state
 from oncsync.engine.eventlog import EventLog
-from oncsync.engine.folder import OWN_FOLDER, FolderLock
+from oncsync.engine.folder import OWN_FOLDER, FolderLock, prepare_folder
+from oncsync.engine.mounts import check_place
 from oncsync.engine.outcomes import explain
 from oncsync.engine.plan import has_live_order
 from oncsync.engine.planning import check_owner
@@ -53,8 +53,10 @@ def cancel_orders(
     needs no cancelling. Only an outage leaves an order as it was. Raises `FolderBusyError` while a sync is at work
     here, `TokenError`, `UnreachableError`.
     """
+    check_place(project.folder, project.state_path)
+    prepare_folder(project.folder)  # orders live on when their folder is removed
     with FolderLock(project.folder, patience=lock_patience), project.connected() as session:
-        store = open_state(project)
+        store = StateStore(project.state_path)
         check_owner(store.state, project.folder, project.identity, project.manifest.server)
         slots = SlotBook(slots_folder(), session.base_url, project.folder, warn=warn)
         with _journal(store), _log(project, session) as log:
@@ -65,7 +67,7 @@ def cancel_orders(
                 one = _cancel(session, order, order.dp_request_id)
                 if one.is_gone:
                     _forget(store, slots, order)
-                log.notice(_notice(one))
+                log.notice(_notice(one, order.run_ids))
                 done.append(one)
     return done
 
@@ -99,7 +101,8 @@ def _forget(store: StateStore, slots: SlotBook, order: LiveOrder) -> None:
 
 @contextmanager
 def _journal(store: StateStore) -> Iterator[None]:
-    store.open_journal()
+    if store.state.chunks:
+        store.open_journal()
     try:
         yield
         if store.recorded:
@@ -117,7 +120,10 @@ def _log(project: Project, session: Session) -> Iterator[EventLog]:
         log.close()
 
 
-def _notice(one: Cancelled) -> Notice:
+def _notice(one: Cancelled, run_ids: tuple[int, ...]) -> Notice:
     text = f"order {one.dp_request_id} {'cancelled' if one.is_gone else 'could not be cancelled'}"
     level: Level = "info" if one.is_gone else "error"
-    return Notice(event="cancel", text=f"{text}: {one.said}" if one.said else text, level=level, chunk=one.chunk)
+    text = f"{text}: {one.said}" if one.said else text
+    return Notice(
+        event="cancel", text=text, level=level, chunk=one.chunk, request_id=one.dp_request_id, run_ids=run_ids
+    )

@@ -17,11 +17,10 @@ from oncsync.atomic import folder_error
 from oncsync.caretaking.premises import lock_if_any, open_state, read_known_state
 from oncsync.caretaking.selecting import Selection, select_files
 from oncsync.engine.checks import Finding, OurFile, check_files
-from oncsync.engine.disk import file_digest, file_size, remove_empty_folders
+from oncsync.engine.disk import file_digest, file_size, is_in_folder, remove_empty_folders
 from oncsync.engine.eventlog import EventLog
 from oncsync.engine.folder import OWN_FOLDER, FolderLock
 from oncsync.engine.planning import check_owner
-from oncsync.engine.pruning import is_in_folder
 from oncsync.engine.watch import Notice
 from oncsync.project import Project
 from oncsync.state import META, ChunkState, Dropped, Event, FileRecord, Restored, State, StateStore

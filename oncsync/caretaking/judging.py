@@ -52,7 +52,7 @@ def files_by_chunk(chunks: Sequence[HeldChunk], files: Iterable[ArchiveFile]) ->
     """Gives the files of a listing that may have changed what was asked for, by the chunk's id, in the listing's order.
 
     They overlap the chunk's span and were archived after it was asked for; one without any date counts, as the listing
-    itself is one of what was archived since.
+    itself is one of what was archived since. One that was seen before with a date that is still to come does not.
     """
     listed = sorted(chunks, key=lambda one: one.state.begin)
     begins = [one.state.begin for one in listed]
@@ -64,7 +64,8 @@ def files_by_chunk(chunks: Sequence[HeldChunk], files: Iterable[ArchiveFile]) ->
             if reach[number] <= span.begin:
                 break
             one = listed[number]
-            if one.state.end > span.begin and changed >= one.asked:
+            is_known = one.state.seen.get(file.name) == changed
+            if one.state.end > span.begin and changed >= one.asked and not is_known:
                 found[one.id].append(file)
     return dict(found)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from oncsync.api import Session, order_status
+from oncsync.api import Session, order_phase, order_status
 from oncsync.api.address import parse_address
 from oncsync.caretaking.premises import lock_if_any
 from oncsync.connection import SANDBOX, server_url
@@ -32,7 +32,8 @@ class LiveOrder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `dp_request_id` is None from the moment of asking until the service's answer. `download`, `request`, `begin`, `end`
     and `run_ids` are known where the folder that placed it can be read. `counts` says that it takes a slot of
-    `runThreads`; `said` is the service's word for its state, where it was asked.
+    `runThreads`; `said` is the service's word for its state, where it was asked, and `is_finished` what that means:
+    None where it does not say.
     """
 
     dp_request_id: int | None
@@ -51,6 +52,7 @@ class LiveOrder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     counts: bool
     slot: str | None
     said: str | None = None
+    is_finished: bool | None = None
 
 
 class _Site(msgspec.Struct, frozen=True):
@@ -155,18 +157,20 @@ def ask_about_orders(project: Project, orders: Sequence[LiveOrder]) -> list[Live
     An answer that it does not know an order is what it says of it. Raises `TokenError` and `UnreachableError`.
     """
     with project.connected() as session:
-        return [msgspec.structs.replace(one, said=_ask(session, one.dp_request_id)) for one in orders]
+        return [_ask(session, one) for one in orders]
 
 
-def _ask(session: Session, request_id: int | None) -> str | None:
-    if request_id is None:
-        return None
+def _ask(session: Session, order: LiveOrder) -> LiveOrder:
+    if order.dp_request_id is None:
+        return order
     try:
-        return order_status(session, request_id, attempts=2).search_hdr_status or "no state"
+        status = order_status(session, order.dp_request_id, attempts=2)
     except UnreachableError:
         raise
     except ServiceError as error:
-        return explain(error)
+        return msgspec.structs.replace(order, said=explain(error))
+    is_finished = {"open": False, "over": True}.get(order_phase(status))
+    return msgspec.structs.replace(order, said=status.search_hdr_status or "no state", is_finished=is_finished)
 
 
 # --- Which ones are meant ------------------------------------------------------------------------------------------
@@ -184,8 +188,11 @@ def choose_orders(orders: Iterable[LiveOrder], subjects: Sequence[str], known_na
     for subject in subjects:
         meant = [one for one in listed if _is_meant(one, subject)]
         if not meant and subject not in names:
-            near = difflib.get_close_matches(subject, [*names, *(str(one.dp_request_id) for one in listed)], n=1)
+            # Never another order's id: whoever took the hint would cancel what is at work.
+            near = difflib.get_close_matches(subject, names, n=1)
             hint = f"did you mean `{near[0]}`?" if near else "`oncsync orders` lists those that live"
+            if subject.isdecimal():
+                hint = f"it may be over, or cancelled: `oncsync show {subject}` tells what is known of it"
             raise InputError(f"`{subject}` is no live order of this folder and no download", hint=hint)
         chosen.update({f"{one.chunk} {one.dp_request_id}": one for one in meant})
     return list(chosen.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -79,12 +79,15 @@ class RequestOrigin(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     doi: str | None
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the folder's log."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A line of the folder's log, with the ids of the order that it is about."""
 
     at: str
     event: str
     text: str
+    chunk: str | None = None
+    dp_request_id: int | None = None
+    dp_run_ids: tuple[int, ...] = ()
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -122,7 +125,7 @@ def find_origin(project: Project, subject: str) -> Origin:
     lock = lock_if_any(project)
     found = _find_file(project.folder, state, subject)
     if found is None:
-        chunk, file = _find_chunk(state, lock, subject), None
+        chunk, file = _find_chunk(state, lock, subject, _log(project.folder)), None
     else:
         chunk, file = found
     if chunk is None:
@@ -138,7 +141,7 @@ def _find_file(folder: Path, state: State, subject: str) -> tuple[str, FileRecor
     return exact or next((one for one in ours if fold(one[1].path) in folded), None)
 
 
-def _find_chunk(state: State, lock: Lock | None, subject: str) -> str | None:
+def _find_chunk(state: State, lock: Lock | None, subject: str, log: Path) -> str | None:
     text = subject.strip()
     if text in state.chunks:
         return text
@@ -149,6 +152,8 @@ def _find_chunk(state: State, lock: Lock | None, subject: str) -> str | None:
             ids = [] if is_archived else [file.run_id for file in (*one.files, *one.arriving)]
             if number in ids or (one.order and number in (one.order.request_id, *one.order.run_ids)):
                 return chunk
+        if (lost := _chunk_of_lost_order(log, number)) in state.chunks:
+            return lost
     beginning = [chunk for chunk in state.chunks if len(text) >= SHORTEST_ID and chunk.startswith(text.lower())]
     if len(beginning) == 1:
         return beginning[0]
@@ -192,7 +197,7 @@ def _origin(folder: Path, lock: Lock | None, state: ChunkState, chunk: str, file
         archived=state.listed or state.coming,
         stale=state.stale,
         files=tuple(_file_origin(folder, one, state) for one in (*state.files, *state.arriving, *state.dropped)),
-        events=tuple(_events(folder / OWN_FOLDER / "oncsync.log", chunk)),
+        events=tuple(event for event in _events(_log(folder), f'"chunk": "{chunk}"') if event.chunk == chunk),
     )
 
 
@@ -244,10 +249,20 @@ def _request_origin(request: LockedRequest) -> RequestOrigin:
     )
 
 
-def _events(log: Path, chunk: str) -> list[Event]:
-    """Gives what the folder's log, its older parts first, says of a chunk; lines that are no events are passed over."""
-    mark = f'"chunk": "{chunk}"'
-    events = []
+def _log(folder: Path) -> Path:
+    return folder / OWN_FOLDER / "oncsync.log"
+
+
+def _chunk_of_lost_order(log: Path, number: int) -> str | None:
+    """Gives the chunk of an order that failed, was lost or cancelled: the state forgets its ids, the log keeps them."""
+    for event in _events(log, str(number)):
+        if number in (event.dp_request_id, *event.dp_run_ids):
+            return event.chunk
+    return None
+
+
+def _events(log: Path, mark: str) -> Iterator[Event]:
+    """Yields the folder's events, the oldest first, whose lines hold a mark; what is no event is passed over."""
     for number in range(KEPT_FILES, -1, -1):
         part = log.with_name(f"{log.name}.{number}") if number else log
         try:
@@ -257,7 +272,6 @@ def _events(log: Path, chunk: str) -> list[Event]:
             continue
         for line in lines:
             try:
-                events.append(msgspec.convert(json.loads(line), Event))
+                yield msgspec.convert(json.loads(line), Event)
             except (ValueError, msgspec.ValidationError):
                 continue
-    return events

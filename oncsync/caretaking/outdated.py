@@ -297,7 +297,8 @@ class _Look:
 
 
 def _mark(files: Sequence[tuple[str, ArchiveFile]], looked_at: datetime) -> Stale:
-    dates = [changed_at(file) for _, file in files]
+    changed = {file.name: changed_at(file) for _, file in files}
+    dates = list(changed.values())
     known = [date for date in dates if date is not None]
     return Stale(
         at=looked_at,
@@ -305,6 +306,7 @@ def _mark(files: Sequence[tuple[str, ArchiveFile]], looked_at: datetime) -> Stal
         archived=max(known) if len(known) == len(dates) else None,
         devices=tuple(sorted({device for device, _ in files})),
         names=tuple(file.name for _, file in files[:MOST_NAMES]),
+        ahead={name: date for name, date in changed.items() if date is not None and date > looked_at},
     )
 
 

@@ -9,14 +9,14 @@ from oncsync.errors import InputError
 from oncsync.lockfile import Lock, LockError
 from oncsync.locking import need_lock, own_lock_name
 from oncsync.project import Project
-from oncsync.state import State, StateStore
+from oncsync.state import State, StateStore, state_files
 
 
 def open_state(project: Project, notice: Callable[[str], None] = lambda text: None) -> StateStore:
     """Reads the state; raises `InputError` when nothing was ever synced into the folder."""
     check_place(project.folder, project.state_path)
     store = StateStore(project.state_path, notice=notice)
-    if not store.path.exists() and not store.journal_path.exists():
+    if not any(path.exists() for path in state_files(project.state_path)):
         raise InputError(
             f"There is no state for `{project.folder}`: nothing was ever synced into it",
             hint="run `oncsync sync`; where there was a state, see that its disk is there",

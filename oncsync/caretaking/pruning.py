@@ -14,6 +14,7 @@ from oncsync.engine.planning import check_owner, plan_folder
 from oncsync.engine.pruning import PruneFile, chunks_to_prune, plan_prune, prune_chunks
 from oncsync.engine.watch import Notice
 from oncsync.errors import DifferenceError
+from oncsync.jobs import entries_asked
 from oncsync.limits import plan_terms
 from oncsync.lockfile import Lock
 from oncsync.project import Project
@@ -52,7 +53,8 @@ def _planned(project: Project, lock: Lock, state: State, include_vanished: bool)
     now = datetime.now(UTC)
     plan = plan_folder(lock, state, project.folder, now, plan_terms(project.manifest.settings))
     steps = {one.id: one.step for one in plan.chunks}
-    return plan_prune(lock, state, steps, project.folder, now, include_vanished=include_vanished)
+    asked = entries_asked(project.manifest, lock)
+    return plan_prune(lock, state, steps, project.folder, now, asked, include_vanished=include_vanished)
 
 
 def prune(

@@ -25,6 +25,7 @@ from oncsync.engine.folder import FolderLock, prepare_folder
 from oncsync.engine.plan import Plan
 from oncsync.engine.planning import FolderResult, check_owner, sync_folder
 from oncsync.engine.run import Tools
+from oncsync.engine.runlog import run_log
 from oncsync.engine.watch import Silent, Watcher
 from oncsync.errors import worst_exit_code
 from oncsync.jobs import SyncWish
@@ -153,22 +154,25 @@ def repair(
     """Fetches changed and missing files again; orders again only where the service has them no more.
 
     A changed file is never overwritten: one of the same size is set aside as `NAME~changed-1` first, one of another
-    size when its replacement is whole. Whatever ends a repair, the next `sync` goes on with it. Raises what `sync`
-    raises; `TokenError` before anything is touched.
+    size when its replacement is whole. Whatever ends a repair once all that is set aside first is, the next `sync` goes
+    on with it. Raises what `sync` raises; `TokenError` before anything is touched.
     """
     lock = needed_lock(project)
     wanted = _wanted_for(lock, read_known_state(project), findings)
     curable = [one for one in findings if one.kind != "unreadable" and wanted.get(one.chunk)]
     if not curable:
         return RepairResult(aside=(), fetched=None, left=tuple(findings), unwanted=_unwanted(lock, findings))
-    with project.connected() as session:
+    place = (project.folder, project.state_path, project.identity, project.manifest.server)
+    with run_log("verify --repair", *place, lambda: datetime.now(UTC)) as log, project.connected() as session:
         aside = _set_aside(project, curable, lock_patience)
         chunks = frozenset(chunk for one in curable for chunk in wanted[one.chunk])
         job = project.job(lock, SyncWish(chunks=chunks, lock_patience=lock_patience))
         tools = tools or _tools(lambda: session.clock_offset)
-        fetched = sync_folder(job, lambda: session, watcher or Silent(), tools, on_plan)
-    left = _left(project, findings, chunks)
-    return RepairResult(aside=tuple(aside), fetched=fetched, left=tuple(left), unwanted=_unwanted(lock, left))
+        fetched = sync_folder(job, lambda: session, watcher or Silent(), tools, on_plan, log)
+        left = _left(project, findings, chunks)
+        repaired = RepairResult(aside=tuple(aside), fetched=fetched, left=tuple(left), unwanted=_unwanted(lock, left))
+        log.end(repaired.exit_code, fetched.counts, [f"{one.path} is left: {one.reason}" for one in left])
+    return repaired
 
 
 def _unwanted(lock: Lock, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -177,7 +181,7 @@ def _unwanted(lock: Lock, findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _wanted_for(lock: Lock, state: State, findings: Sequence[Finding]) -> dict[str, list[str]]:
-    """Gives, for each damaged chunk, the chunks of the lock that bring its data: itself, or those of another cut."""
+    """Gives, for each damaged chunk, the chunks that bring its data: itself, and those of the lock in another cut."""
     ids = {chunk.id for _, _, chunk in lock.chunks()}
     damaged = {one.chunk: state.chunks[one.chunk] for one in findings if one.chunk in state.chunks}
     others = {key: chunk for key, chunk in damaged.items() if key not in ids}
@@ -187,7 +191,7 @@ def _wanted_for(lock: Lock, state: State, findings: Sequence[Finding]) -> dict[s
         for _, request, chunk in ordered:
             for key, held in others.items():
                 if request.product_digest == held.product and chunk.span.overlaps(_span(held)):
-                    wanted.setdefault(key, []).append(chunk.id)
+                    wanted.setdefault(key, [key]).append(chunk.id)
     return wanted
 
 

@@ -8,12 +8,18 @@ import click
 
 
 def is_sure(question: str, *, yes: bool) -> bool:
-    """Whether to go on: `--yes`, or the answer of a person. Raises `UsageError` where nobody can be asked."""
+    """Whether to go on: `--yes`, or the answer of a person; Ctrl-C is no answer, and ends the command like any other.
+
+    Raises `UsageError` where nobody can be asked.
+    """
     if yes:
         return True
     if not can_ask():
         raise click.UsageError("There is no terminal to ask on: give `--yes` to go on without a question")
-    return click.confirm(question, err=True)
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 def can_ask() -> bool:

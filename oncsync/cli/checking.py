@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from oncsync.cli.folding import show
 from oncsync.cli.options import json_option, named_lock_file, option, print_json, project_options, read_variables
 from oncsync.cli.wording import count
 from oncsync.errors import InputError
@@ -58,7 +59,7 @@ def doctor(
     if as_json:
         print_json(report)
     else:
-        click.echo("\n".join(describe_report(report)))
+        show(describe_report(report))
     return report.exit_code
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oncsync.cli.ending import say
+from oncsync.cli.folding import is_terminal, terminal_width
 from oncsync.cli.options import json_option, option, print_json
 
 if TYPE_CHECKING:
     from oncsync.discovery import Discovery
 
-SMALLEST_WIDTH = 20
 HELP = {
     "locations": "List places with the kinds of instruments that have data there.\n\n"
     "A place without instruments of its own is listed when some below it have data; `below` counts them.",
@@ -204,15 +204,3 @@ def _print_rows(found: Discovery, as_csv: bool) -> None:
         width = terminal_width()
         is_bold = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         click.echo("\n".join(exhibits.terminal_text(found.kind, found.rows, width, is_bold=is_bold)))
-
-
-def is_terminal() -> bool:
-    """Whether a person reads the answer."""
-    return sys.stdout.isatty()
-
-
-def terminal_width() -> int:
-    """Gives how many columns the terminal has."""
-    import shutil
-
-    return max(shutil.get_terminal_size().columns, SMALLEST_WIDTH)

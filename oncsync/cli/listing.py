@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from oncsync.cli.discovering import any_spelling, is_terminal, terminal_width
+from oncsync.cli.discovering import any_spelling
 from oncsync.cli.ending import notices_of, say
+from oncsync.cli.folding import is_terminal, terminal_width
 from oncsync.cli.options import json_option, make_project, option, project_options
 
 if TYPE_CHECKING:

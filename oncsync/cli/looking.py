@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from oncsync.cli.folding import show
 from oncsync.cli.options import Seconds, json_option, make_project, option, print_json, project_options
 from oncsync.cli.outlooks import length
 from oncsync.cli.wording import describe_status, describe_wrong, moment
@@ -48,7 +49,7 @@ def status(
         if max_age is not None and not aged and not quiet:
             lines.append(f"The newest data of every entry are less than {length(max_age)} old")
         if lines:
-            click.echo("\n".join(lines))
+            show(lines)
     return 1 if aged else 0
 
 

@@ -57,9 +57,24 @@ def _lines(listed: list[LiveOrder]) -> list[str]:
     lines = [head]
     for row, one in zip(rows, listed, strict=True):
         lines += [row] if one.is_here else [row, f"    for {printable(one.folder)} on {one.host}"]
+    return [*lines, _total(listed)]
+
+
+def _total(listed: list[LiveOrder]) -> str:
+    """Gives the line below the orders: what the service says of them, or what the records let hope."""
+    orders = count(len(listed), "order")
+    if any(one.said is not None for one in listed):
+        at_work = sum(one.is_finished is False for one in listed)
+        finished = sum(one.is_finished is True for one in listed)
+        unknown = len(listed) - at_work - finished
+        parts = [f"{at_work:,} at work"]
+        parts += [f"{finished:,} finished (`oncsync sync` fetches the files)"] if finished else []
+        parts += [f"{unknown:,} in a state that is not known"] if unknown else []
+        return f"{orders}: {', '.join(parts)}"
     counted = sum(one.counts for one in listed)
-    limit = f"{counted:,} of them within the limit of `runThreads`" if counted != len(listed) else ""
-    return [*lines, ", ".join(filter(None, [f"{count(len(listed), 'order')} alive", limit]))]
+    if counted == len(listed):
+        return f"{orders} alive"
+    return f"{orders} alive or over, {counted:,} of them within the limit of `runThreads`; `--check` asks ONC"
 
 
 def _row(one: LiveOrder) -> tuple[str, ...]:
@@ -107,12 +122,13 @@ def cancel(
     """Cancel live orders of this folder at the service.
 
     NAME is a download, ID a `dpRequestId` or a chunk's id (or how it begins). The next `sync` orders again what the
-    manifest still wants. What the service says against cancelling is told and ends nothing: such an order is over.
+    manifest still wants. Orders that are finished, and wanted, are left to it: their files are ready. What the service
+    says against cancelling is told and ends nothing: such an order is over.
 
     Exit codes: 0 nothing is alive any more of what was named; 3 the service was out of order for some; 4 token; 5
     service not there; 6 a sync works in the folder: stop it first.
     """
-    from oncsync.caretaking import cancel_orders, choose_orders, live_orders
+    from oncsync.caretaking import ask_about_orders, cancel_orders, choose_orders, live_orders
 
     if bool(subjects) == is_all:
         raise click.UsageError("Name downloads or orders, or give `--all`")
@@ -121,12 +137,15 @@ def cancel(
     names = [*(one.name for one in project.manifest.downloads), *(one.name for one in project.manifest.requests)]
     chosen = choose_orders(here, subjects, names)
     done: list[Cancelled] = []
-    if chosen:
-        say("\n".join(_lines(chosen)))
-        if not is_sure(f"Cancel {count(len(chosen), 'order')} at the service?", yes=yes):
-            say("Nothing was cancelled")
-            return 0
-        with notices_of(project):
+    with notices_of(project):
+        chosen = ask_about_orders(project, chosen) if chosen else []
+        if chosen:
+            say("\n".join(_lines(chosen)))
+        chosen = [one for one in chosen if not (one.is_finished and one.download)]
+        if chosen:
+            if not is_sure(f"Cancel {count(len(chosen), 'order')} at the service?", yes=yes):
+                say("Nothing was cancelled")
+                return 0
             done = cancel_orders(project, chosen, lock_patience=lock_timeout, warn=lambda text: say(f"warning: {text}"))
     return _print_cancelled(done, as_json)
 

@@ -13,6 +13,7 @@ from oncsync.cli.wording import count, printable, size
 
 if TYPE_CHECKING:
     from oncsync.caretaking import FileOrigin, Origin
+    from oncsync.caretaking.origins import Event
     from oncsync.listed import ListedFile
 
 Row = tuple[str, str]
@@ -146,7 +147,8 @@ def _archive_rows(listed: ListedFile) -> list[Row]:
 def _order_rows(origin: Origin) -> list[Row]:
     order = origin.order
     if order is None:
-        return [("order", "none")]
+        lost = next((event for event in reversed(origin.events) if event.dp_request_id is not None), None)
+        return [("order", "none" if lost is None else f"none any more, the last one was {_ids(lost)}")]
     asked_by = f" by {order.user} on {order.host}" if order.user or order.host else ""
     is_older = origin.file is not None and order.run_ids and origin.file.run_id not in order.run_ids
     later = " (a later one than the file's)" if is_older else ""
@@ -168,5 +170,14 @@ def _print_history(origin: Origin) -> None:
         click.echo(f"  {printable(file.path)}  ({size(file.bytes)}, fetched {_moment(file.fetched_at)}{there})")
     if origin.events:
         click.echo("\nwhat happened")
+    before = ""
     for event in origin.events:
-        click.echo(f"  {event.at}  {printable(event.text)}")
+        ids = _ids(event)
+        click.echo(f"  {event.at}  {printable(event.text)}{f' ({ids})' if ids not in ('', before) else ''}")
+        before = ids or before
+
+
+def _ids(event: Event) -> str:
+    """Gives what ONC calls the order of an event."""
+    runs = f", dpRunId {', '.join(map(str, event.dp_run_ids))}" if event.dp_run_ids else ""
+    return "" if event.dp_request_id is None else f"dpRequestId {event.dp_request_id}{runs}"

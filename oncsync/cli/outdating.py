@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from oncsync.cli import folding
 from oncsync.cli.ending import notices_of, say
 from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import count, printable
@@ -62,7 +63,7 @@ def outdated(
     else:
         _print_table(found)
         for line in _summary(found):
-            click.echo(line)
+            folding.show([line])
     for one in found.unanswered:
         left = f"; {count(one.chunks, 'chunk')} could not be judged" if one.chunks else ""
         say(f"error: {one.subject} could not be asked: {printable(one.message)}{left}")
@@ -75,7 +76,10 @@ def outdated(
 
 
 def _print_table(found: OutdatedResult) -> None:
-    from oncsync.cli import discovering, showing
+    from oncsync.cli import showing
+
+    if not found.chunks:
+        return
 
     def moment(instant: datetime | None) -> str:
         return f"{instant:%Y-%m-%d %H:%M}" if instant else "not told"
@@ -94,13 +98,13 @@ def _print_table(found: OutdatedResult) -> None:
         showing.Column("chunk", lambda row: row.chunk.id, on_terminal=False),
         showing.Column("raw", lambda row: row.chunk.raw_files, on_terminal=False),
     )
-    if not discovering.is_terminal():
+    if not folding.is_terminal():
         rows = [row for one in found.chunks for row in _all_rows(one)]
         click.echo("\n".join(showing.tab_lines(columns, rows)))
-    elif found.chunks:
+    else:
         is_bold = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         rows = [_first_row(one) for one in found.chunks]
-        click.echo("\n".join(showing.terminal_lines(columns, rows, discovering.terminal_width(), is_bold=is_bold)))
+        click.echo("\n".join(showing.terminal_lines(columns, rows, folding.terminal_width(), is_bold=is_bold)))
         click.echo()
 
 
@@ -120,10 +124,8 @@ def _shown_file(row: _Row) -> str:
 
 def _summary(found: OutdatedResult) -> Iterator[str]:
     """Yields what is cited otherwise, then the totals; on a terminal alone, for the rows stand for themselves."""
-    from oncsync.cli import discovering
-
     tell = [_citation_line(one.request, one.download, one.doi_before, one.doi) for one in found.citations]
-    if not discovering.is_terminal():
+    if not folding.is_terminal():
         for line in tell:
             say(line)
         return

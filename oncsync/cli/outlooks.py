@@ -25,9 +25,10 @@ def describe_outlook(outlook: Outlook, *, was_asked: bool = False) -> str:
 
 
 def describe_foresight(foreseen: Foresight) -> list[str]:
-    """Gives the lines about what comes with a plan: what it takes, which files move, which are wanted no more."""
+    """Gives the lines about what comes with a plan: what it takes, what holds it up, which files move or go."""
     total = foreseen.outlook.total
     lines = [describe_outlook(foreseen.outlook, was_asked=True)] if total.orders or total.files else []
+    lines += [f"note: {note}" for note in foreseen.notes]
     lines += [f"move  {printable(move.source)}  to  {printable(move.target)}" for move in foreseen.moves[:MOST_LINES]]
     if len(foreseen.moves) > MOST_LINES:
         lines.append(f"and {count(len(foreseen.moves) - MOST_LINES, 'file')} more to move; `--json` has them all")

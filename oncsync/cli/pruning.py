@@ -8,6 +8,7 @@ import click
 
 from oncsync.cli.asking import is_sure
 from oncsync.cli.ending import notices_of, say
+from oncsync.cli.folding import show
 from oncsync.cli.options import json_option, lock_timeout_option, make_project, option, print_json, project_options
 from oncsync.cli.wording import count, printable, size
 from oncsync.errors import InputError
@@ -82,12 +83,13 @@ def _print_plan(shown: list[PruneFile]) -> None:
     if not shown:
         click.echo("Nothing to remove: the lock wants every file that is here")
         return
+    lines = []
     for one in shown:
         if one.fate == "remove":
-            click.echo(f"remove  {printable(one.path)}  ({size(one.bytes)})")
+            lines.append(f"remove  {printable(one.path)}  ({size(one.bytes)})")
         else:
             verb = "forget" if one.fate in ("missing", "dropped") else "keep"
-            click.echo(f"{verb:<6}  {printable(one.path)}  ({KEPT_BECAUSE[one.fate]})")
+            lines.append(f"{verb:<6}  {printable(one.path)}  ({KEPT_BECAUSE[one.fate]})")
     going = [one for one in shown if one.fate == "remove"]
     kept = f", {count(len(shown) - len(going), 'file')} not" if len(going) < len(shown) else ""
-    click.echo(f"{count(len(going), 'file')} to remove, {size(sum(one.bytes for one in going))}{kept}")
+    show([*lines, f"{count(len(going), 'file')} to remove, {size(sum(one.bytes for one in going))}{kept}"])

@@ -12,10 +12,9 @@ from oncsync.caretaking import repeating
 from oncsync.cli.ending import say, tell_as_json
 from oncsync.cli.outlooks import length
 from oncsync.cli.syncing import Asked, Turn, run_once
-from oncsync.cli.wording import count
+from oncsync.cli.wording import count, moment
 from oncsync.errors import OncsyncError
 from oncsync.project import Project
-from oncsync.timespan import format_instant
 
 
 def run_again_and_again(make: Callable[[], Project], asked: Asked, seconds: float) -> NoReturn:
@@ -50,6 +49,6 @@ def run_again_and_again(make: Callable[[], Project], asked: Asked, seconds: floa
     def tell_wait(start: datetime, skipped: int) -> None:
         if not asked.quiet:
             late = f"; {count(skipped, 'start')} skipped, this run took longer" if skipped else ""
-            say(f"Next run at {format_instant(start)}{late}")
+            say(f"Next run at {moment(start)}{late}")
 
     repeating.repeat(run, every, repeating.CLOCK, on_error=tell_error, on_wait=tell_wait)

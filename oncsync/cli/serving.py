@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from oncsync.cli.ending import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE, TerminatedError
+from oncsync.cli.ending import TerminatedError
 from oncsync.cli.options import option, print_json
+from oncsync.errors import INTERRUPTED_EXIT_CODE
 
 if TYPE_CHECKING:
     from oncsync.sandbox import Sandbox
@@ -116,8 +117,8 @@ def sandbox(token: str | None, as_json: bool, **settings: Any) -> int:
         forever()
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT_CODE
-    except TerminatedError:
-        return TERMINATED_EXIT_CODE
+    except TerminatedError as error:
+        return error.exit_code
     finally:
         service.stop()
     return 0

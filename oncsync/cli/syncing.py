@@ -10,6 +10,7 @@ import msgspec
 
 from oncsync.cli.asking import can_ask, is_sure
 from oncsync.cli.ending import notices_of, say
+from oncsync.cli.folding import show
 from oncsync.cli.listing import read_list
 from oncsync.cli.options import (
     Seconds,
@@ -22,6 +23,7 @@ from oncsync.cli.options import (
 )
 from oncsync.cli.outlooks import describe_foresight, describe_outlook
 from oncsync.cli.wording import count, courtesy_warning, describe_plan, describe_resolution, describe_result
+from oncsync.errors import StoppedError
 
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
@@ -104,7 +106,7 @@ def _print_plan(project: Project, answer: Plan, lock: Lock, as_json: bool) -> No
     for warning in answer.warnings:
         say(f"warning: {warning}")
     if not as_json:
-        click.echo("\n".join([*describe_plan(answer), *describe_foresight(foreseen)]))
+        show([*describe_plan(answer), *describe_foresight(foreseen)])
         return
     print_json(
         {
@@ -112,7 +114,7 @@ def _print_plan(project: Project, answer: Plan, lock: Lock, as_json: bool) -> No
             "counts": dict(answer.counts),
             "notices": list(dict.fromkeys(project.notices)),
             "warnings": answer.warnings,
-            "notes": answer.notes,
+            "notes": (*answer.notes, *foreseen.notes),
             "outlook": foreseen.outlook,
             "moves": foreseen.moves,
             "unwanted": foreseen.unwanted,
@@ -169,6 +171,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 class DeclinedError(Exception):
     """A person was asked whether so much shall be ordered, and said no."""
 
+    exit_code = 0
+
 
 @click.command()
 @project_options
@@ -181,13 +185,13 @@ class DeclinedError(Exception):
 @option("--refresh-outdated", is_flag=True, help="Fetch again what may be stale by the last `oncsync outdated`.")
 @option("--no-wait", is_flag=True, help="Exit 7 when the run window is closed, in place of waiting for it.")
 @option("--max-time", type=Seconds(), metavar="TIME", help="Begin nothing new after so long (`10m`); exit 7.")
-@option("--every", type=Seconds(), metavar="TIME", help="Run again every so often (`15m`), until it is stopped.")
+@option("--every", type=Seconds(), metavar="TIME", help="Run again so often, till it is stopped (`15m`; 60s to 31d).")
 @lock_timeout_option
 @option("--take-over", is_flag=True, help="Use a folder that belongs to another manifest or server.")
 @option("--allow-many", is_flag=True, help="Let an entry have more than 100,000 chunks.")
 @option("--full", is_flag=True, help="List all archive files, not those alone that came since the last time.")
 @option("-y", "--yes", is_flag=True, help="Do not ask before more than 500 new orders or 100 GB.")
-@option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
+@option("-q", "--quiet", is_flag=True, help="Only what needs a person; the exit code tells the rest.")
 @option("-v", "--verbose", is_flag=True, help="A line for every event.")
 @json_option
 def sync(
@@ -201,7 +205,7 @@ def sync(
 
     With `--every` runs follow each other, on a grid from the first one on, never two at once; manifest and lock are
     read again for each. A run that fails is told, and the next one comes at its time; only a refused token (4), a bug
-    (70) and what is wrong at the first run already (1, 2, 8) end it. SIGTERM (143) and Ctrl-C (130) end it at once.
+    (70) and what is wrong at the first run already (1, 2, 8) end it, and SIGTERM (143), SIGHUP (129), Ctrl-C (130).
     """
     asked = Asked(**options)
     if asked.locked and asked.frozen:
@@ -285,9 +289,7 @@ def run_once(project: Project, asked: Asked, turn: Turn) -> int:
     elif asked.quiet:
         _print_wrong(result)
     else:
-        resting = sum(one.id in turn.resting and one.step == "wait" for one in result.plan.chunks)
-        is_part = bool(asked.only) or asked.files_from is not None
-        _print_result(project, result, resting, is_part=is_part)
+        _print_result(project, result, is_part=bool(asked.only) or asked.files_from is not None)
     return result.exit_code
 
 
@@ -333,9 +335,9 @@ def _answer(result: SyncResult) -> dict[str, object]:
 
 
 def _print_wrong(result: SyncResult) -> None:
-    """Prints what the display has not told and no exit code explains."""
+    """Prints what the display has not told and a person should see: no run goes on by itself where the disk is full."""
     for error in (result.unresolved, result.stopped):
-        if error is not None:
+        if error is not None and not isinstance(error, StoppedError):
             say(f"error: {error.render()}")
     if result.plan.counts["failed"]:
         say(f"error: {_failed_before(result)}")
@@ -346,8 +348,8 @@ def _failed_before(result: SyncResult) -> str:
     return f"{left} failed for good before: `oncsync status` tells why, `--retry-failed` tries again"
 
 
-def _print_result(project: Project, result: SyncResult, resting: int, *, is_part: bool) -> None:
-    counts, left = result.counts, result.plan.counts["failed"]
+def _print_result(project: Project, result: SyncResult, *, is_part: bool) -> None:
+    counts, left, resting = result.counts, result.plan.counts["failed"], result.plan.counts["rest"]
     if not counts.total:
         moved = f"{count(result.moved, 'file')} moved to where the manifest wants them" if result.moved else ""
         has_failures = left or resting or (result.resolved is not None and result.resolved.failures)

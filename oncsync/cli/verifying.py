@@ -130,6 +130,9 @@ def _print_repair(found: VerifyResult, repaired: RepairResult) -> None:
     for one in repaired.left:
         unwanted = "; the lock does not ask for it any more" if one.path in repaired.unwanted else ""
         click.echo(f"{'left':<10}  {printable(one.path)}  ({one.reason}{unwanted})")
+    failed = repaired.fetched.plan.counts["failed"] if repaired.fetched else 0
+    if failed:
+        say(f"{count(failed, 'chunk')} failed for good before: `oncsync sync --retry-failed` tries again")
     stopped = repaired.fetched.stopped if repaired.fetched else None
     if stopped is not None:
         say(f"error: {stopped.render()}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oncsync.sizes import size_text
+from oncsync.timespan import format_moment
 
 if TYPE_CHECKING:
     from oncsync.engine.plan import Plan
@@ -33,7 +34,7 @@ def size(number: int) -> str:
 
 def moment(instant: datetime) -> str:
     """Gives an instant to the minute."""
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+    return format_moment(instant)
 
 
 def shorten(text: str, most: int) -> str:
@@ -152,10 +153,12 @@ def describe_plan(plan: Plan) -> list[str]:
     counts = plan.counts
     todo = counts["order"] + counts["attach"] + counts["fetch"]
     held = counts["done"] + counts["covered"] + counts["empty"]
-    total = f"{count(todo, 'chunk')} to do ({count(counts['order'], 'new order')}), {held:,} here or empty"
+    alive = f", {counts['attach']:,} ordered before" if counts["attach"] else ""
+    total = f"{count(todo, 'chunk')} to do ({count(counts['order'], 'new order')}{alive}), {held:,} here or empty"
     others = [
         f"{counts['failed']:,} failed for good" if counts["failed"] else "",
         f"{counts['wait']:,} not yet due" if counts["wait"] else "",
+        f"{counts['rest']:,} left alone for now" if counts["rest"] else "",
     ]
     notes = [f"note: {note}" for note in plan.notes[:MOST_LINES]]
     if len(plan.notes) > MOST_LINES:
@@ -191,10 +194,16 @@ def describe_status(status: Status) -> list[str]:
         lines.append(f"The newest data here reach to {moment(status.newest)}")
     if stale := describe_stale_status(status):
         lines.append(stale)
+    if status.missing:
+        lacking, each = ("file is", "it") if status.missing == 1 else ("files are", "them")
+        lines.append(
+            f"{status.missing:,} {lacking} missing here, or of another size: the next `oncsync sync` fetches {each}"
+        )
     if status.unwanted_files:
         lines.append(f"{count(status.unwanted_files, 'file')} here that the lock does not ask for any more")
-    ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed, {status.pending:,} pending"
+    ended = f"{status.done:,} done, {status.empty:,} without data, {status.failed:,} failed"
     others = [
+        f"{status.pending:,} pending{_ordered(status)}",
         f"{status.restricted:,} may lack restricted data" if status.restricted else "",
         f"{status.open:,} open" if status.open else "",
         f"{status.waiting:,} in the future" if status.waiting else "",
@@ -228,14 +237,22 @@ def describe_wrong(status: Status) -> list[str]:
 
 
 def _request_lines(request: RequestStatus) -> list[str]:
+    from oncsync.listed import SIZE_DIFFERS
     from oncsync.state import restrictions_in
 
     span = f" {request.begin:%Y-%m-%d}.." + (f"{request.end:%Y-%m-%d}" if request.end else "")
     lines = [f"  {request.request}{'' if request.is_archive else span}", f"    {_how_far(request)}"]
     for failure in request.failures:
-        again = " (`oncsync sync --retry-failed` tries again)" if failure.outcome in PERMANENT_OUTCOMES else ""
-        lines.append(f"    {failure.outcome} from {failure.first:%Y-%m-%d}: {failure.reason}{again}")
+        lines.append(f"    {failure.chunks:,} {failure.outcome}, from {failure.first:%Y-%m-%d}: {failure.reason}")
+        lines.append(f"      hint: {failure.cure}")
+    if SIZE_DIFFERS in request.notes:
+        lines.append("    some files have another size than ONC lists (`oncsync list`)")
     return [*lines, *(f"    data may be missing: {text}" for text in restrictions_in(request.notes))]
+
+
+def _ordered(status: Status | RequestStatus) -> str:
+    """Gives how many of the pending chunks ONC is at work on, or has made."""
+    return f" ({status.ordered:,} ordered)" if status.ordered else ""
 
 
 def _how_far(request: RequestStatus) -> str:
@@ -256,7 +273,7 @@ def _how_far(request: RequestStatus) -> str:
         (request.stale, "may be stale"),
         (request.empty, "without data"),
         (request.failed, "failed"),
-        (request.pending, "pending"),
+        (request.pending, f"pending{_ordered(request)}"),
         (request.open, "open: newer data may come"),
         (request.waiting, "in the future"),
         (request.unlisted, "no longer listed by ONC"),
@@ -267,4 +284,6 @@ def _how_far(request: RequestStatus) -> str:
         parts.append(
             size(request.bytes) if request.is_archive else f"{count(request.files, 'file')}, {size(request.bytes)}"
         )
+    if request.missing:
+        parts.append(f"{count(request.missing, 'file')} missing here")
     return ", ".join(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from oncsync.errors import FaultError, ForbiddenError, OncsyncError, UnreachableError
-from oncsync.listed import ListedFile, changed_members
+from oncsync.listed import SIZE_BELIEVED, SIZE_DIFFERS, ListedFile, changed_members, listed_sizes
 from oncsync.lockfile import Chunk
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, ChunkState, FileRecord, Outcome
 
@@ -23,6 +23,11 @@ NOT_THERE = "listed, but the archive does not have it now"
 
 LET_GO = "let go on purpose; `oncsync restore` fetches it again"
 """Why nothing is fetched for a chunk whose files were dropped."""
+
+
+def size_note(state: ChunkState | None) -> str:
+    """Gives what is noted of the size of a chunk's file, blank when there is nothing to say."""
+    return next((note for note in state.notes if note in (SIZE_DIFFERS, SIZE_BELIEVED)), "") if state else ""
 
 
 def is_let_go(state: ChunkState) -> bool:
@@ -52,7 +57,9 @@ def archive_step(
         return "fetch", "ONC archived it again"
     if state.outcome not in FINAL_OUTCOMES:
         return "fetch", f"tried again: {state.reason}" if state.reason else "not finished"
-    return ("done", "whole") if is_held else ("fetch", "missing here")
+    if is_held and retry_failed and size_note(state) == SIZE_DIFFERS:
+        return "fetch", f"tried again on request: {SIZE_DIFFERS}"
+    return ("done", size_note(state) or "whole") if is_held else ("fetch", "missing here")
 
 
 def next_version(state: ChunkState | None) -> int:
@@ -72,11 +79,29 @@ def arrived_before(state: ChunkState | None, file: ListedFile) -> FileRecord | N
 
 
 def is_other_content(state: ChunkState, file: ListedFile, arrived: FileRecord) -> bool:
-    """Whether a file that was here once came with other bytes, though the listing tells the same of it as then."""
-    known = [one for one in (*state.files, *state.dropped) if one.run_id != arrived.run_id]
-    if not known or state.listed is None or changed_members(file, state.listed):
-        return False
-    return all(one.sha256 != arrived.sha256 for one in known)
+    """Whether a file that was here once came with other bytes, though the listing tells the same of it as then.
+
+    One of the listed size is what was to come, whatever came before in another size.
+    """
+    sizes = listed_sizes(file)
+    known = [one for one in _came_as_listed(state, file, arrived) if one.bytes in sizes or arrived.bytes not in sizes]
+    return bool(known) and all(one.sha256 != arrived.sha256 for one in known)
+
+
+def note_of_size(state: ChunkState, file: ListedFile, arrived: FileRecord) -> str:
+    """Gives what to note of the size of a file that arrived, blank when it is as listed, or no size is."""
+    sizes = listed_sizes(file)
+    if not sizes or arrived.bytes in sizes:
+        return ""
+    came_twice = any(one.sha256 == arrived.sha256 for one in _came_as_listed(state, file, arrived))
+    return SIZE_BELIEVED if came_twice else SIZE_DIFFERS
+
+
+def _came_as_listed(state: ChunkState, file: ListedFile, arrived: FileRecord) -> list[FileRecord]:
+    """Gives the versions of a file that came before another one, if the listing says the same as it did then."""
+    if state.listed is None or changed_members(file, state.listed):
+        return []
+    return [one for one in (*state.files, *state.dropped) if one.run_id != arrived.run_id]
 
 
 def judge_archive(error: OncsyncError) -> Literal["retry"] | Outcome:

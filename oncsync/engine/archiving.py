@@ -7,7 +7,7 @@ They need no order and no slot, and lie in the download pool beside product file
 from __future__ import annotations
 
 from oncsync.api import MissingFile
-from oncsync.api.listing import SIZE_DIFFERS, judge_size
+from oncsync.api.listing import judge_size
 from oncsync.engine.archived import (
     INDEX,
     NOT_THERE,
@@ -16,6 +16,7 @@ from oncsync.engine.archived import (
     is_other_content,
     judge_archive,
     next_version,
+    note_of_size,
 )
 from oncsync.engine.disk import remove_quietly
 from oncsync.engine.outcomes import explain
@@ -26,12 +27,15 @@ from oncsync.engine.work import FileWork
 from oncsync.errors import FaultError, RefusedError
 from oncsync.state import Arrived, Fetching, FileRecord
 
+MOST_TOLD = 3
+
 
 class ArchiveDesk:
     """Fetches archive files in the download pool, each as a chunk of its own."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._of_other_size = 0
 
     def start_transfers(self, *, only_again: bool = False, most: int | None = None) -> int:
         """Begins as many transfers as the download pool has threads free, those first that failed before.
@@ -70,10 +74,10 @@ class ArchiveDesk:
         self._transfer(work)
 
     def _transfer(self, work: FileWork) -> None:
-        session, partial, stop = self._run.session, self._run.shelves.partial, self._run.stop
-        self._run.call(
+        run = self._run
+        run.call(
             "download",
-            lambda: fetch_archived(session, work.file, work.job, partial, stop),
+            lambda: fetch_archived(run.session, work.file, work.job, run.shelves.partial, run.stop, run.room),
             lambda answer: self._fetched(work, answer),
         )
 
@@ -138,12 +142,24 @@ class ArchiveDesk:
 
     def _finish(self, work: FileWork, file: FileRecord) -> None:
         """Ends the chunk: from here on the file is held, and goes into its place or into that of its older version."""
-        sizes = {work.file.delivered_size, work.file.stored_size} - {None, 0}
-        if sizes and file.bytes not in sizes:
-            work.notes.append(SIZE_DIFFERS)
-        if is_other_content(self._run.store.state.chunks[work.id], work.file, file):
+        state = self._run.store.state.chunks[work.id]
+        if note := note_of_size(state, work.file, file):
+            work.notes.append(note)
+            self._tell_size(work, file, note)
+        if is_other_content(state, work.file, file):
             work.notes.append(OTHER_CONTENT)
             self._run.tell("warning", f"{file.path}: {OTHER_CONTENT}", work, level="warning")
         self._run.tell("file", f"{file.path} ({file.bytes} bytes)", work, level="debug")
         self._run.arrived.add(work.id)
         self._run.finish(work, "done")
+
+    def _tell_size(self, work: FileWork, file: FileRecord, note: str) -> None:
+        """Warns of files of another size than listed: of the first few, as a listing may be wrong about all of them."""
+        self._of_other_size += 1
+        text = f"{note} ({file.bytes} bytes came, {work.file.bytes} are listed)"
+        self._run.tell("warning", text, work, level="warning" if self._of_other_size <= MOST_TOLD else "debug")
+        if self._of_other_size == 1:
+            text = (
+                "`oncsync list` names all files of another size; `oncsync sync --retry-failed` fetches them once more"
+            )
+            self._run.tell("warning", text, level="warning")

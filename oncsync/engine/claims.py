@@ -1,8 +1,8 @@
 """Who wants the chunks that are held: people, nobody any more, or people to whom ONC gives another answer. Pure.
 
-The lock names what is wanted now. Of a chunk that it does not name, the state tells why: its entry went or was changed
-by people since a lock named it, or its span moved past it with the clock (`released`); or the entry says what it always
-said, and ONC's answer shrank.
+The lock names what is wanted now. Of a chunk that it does not name, state and manifest tell why: its entry went or was
+changed by people since a lock named it, so that no entry asks for it any more, or its span moved past it with the clock
+(`released`); or it is asked for as ever, and ONC's answer shrank.
 """
 
 from __future__ import annotations
@@ -17,13 +17,39 @@ import msgspec
 from oncsync.engine.expiry import keeps_longer
 from oncsync.lockfile import Lock, LockEntry
 from oncsync.state import ChunkState, State
-from oncsync.timespan import LAST_INSTANT, Span, TimeTextError, evaluate_bounds, merge_spans
+from oncsync.timespan import (
+    FIRST_INSTANT,
+    LAST_INSTANT,
+    Span,
+    TimeTextError,
+    evaluate_bounds,
+    is_tiled,
+    merge_spans,
+)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry of the manifest asks for: a digest of its filters, and its span, none where it has none."""
+
+    filters: str
+    begin: str | None
+    end: str | None
+    has_events: bool = False
+    """Whether it asks for parts of its span alone."""
+
+
+AskedBy = Mapping[str, Asked]
+"""What entries ask for, by `download/NAME` or `row/NAME`; of those only that the lock was made from."""
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """The entries of a lock with their digests; chunks that are `released`; chunks `claimed` by an entry, by id."""
+    """The entries of a lock with their digests and those of their filters.
+
+    Chunks that are `released`; chunks `claimed` by an entry, by id.
+    """
 
     entries: dict[str, str]
+    filters: dict[str, str]
     released: tuple[str, ...]
     claimed: dict[str, str]
 
@@ -36,8 +62,20 @@ def entry_digests(lock: Lock) -> dict[str, str]:
     return {key: "+".join(sorted(listed)) for key, listed in digests.items()}
 
 
-def judge_claims(lock: Lock, state: State, now: datetime) -> Claims:
+def entry_filters(lock: Lock, state: State, asked: AskedBy) -> dict[str, str]:
+    """Gives the digest of each entry's filters; what is not told now is what it was, unless the entry changed."""
+    filters = {}
+    for key, meaning in entry_digests(lock).items():
+        if key in asked:
+            filters[key] = asked[key].filters
+        elif key in state.filters and state.entries.get(key) == meaning:
+            filters[key] = state.filters[key]
+    return filters
+
+
+def judge_claims(lock: Lock, state: State, now: datetime, asked: AskedBy) -> Claims:
     """Says which held chunks people released, by comparing the lock's entries with those of the last sync."""
+    wishes = _Wishes(lock, state.filters, asked, now)
     entries, begins = entry_digests(lock), _window_begins(lock, now)
     wanted = _owners(lock)
     by_key = {"/".join(entry.key): entry for entry in lock.entries}
@@ -48,9 +86,56 @@ def judge_claims(lock: Lock, state: State, now: datetime) -> Claims:
             present = by_key.get(held.entry)
             if present is None or keeps_longer(wanted[key], present):
                 claimed[key] = "/".join(wanted[key].key)
-        elif key in before or _is_given_up(held.entry, entries, state.entries) or _is_past(held, begins):
+        elif key in before:
             released.append(key)
-    return Claims(entries, tuple(sorted(released)), claimed)
+        elif _is_given_up(held.entry, entries, state.entries) or _is_past(held, begins):
+            if (asking := wishes.asking(held)) is None:
+                released.append(key)
+            elif asking != held.entry:
+                claimed[key] = asking
+    return Claims(entries, entry_filters(lock, state, asked), tuple(sorted(released)), claimed)
+
+
+class _Wishes:
+    """Which entry asks for what a chunk holds and no request of the lock has: ONC's answer let go of that."""
+
+    def __init__(self, lock: Lock, before: Mapping[str, str], asked: AskedBy, now: datetime) -> None:
+        self._before, self._asked, self._spans = before, asked, _asked_spans(asked, now)
+        self._products: dict[str, set[str]] = defaultdict(set)
+        listed: dict[str, list[Span]] = defaultdict(list)
+        for entry in lock.entries if asked else ():
+            for request in entry.requests:
+                product = request.product_digest
+                self._products["/".join(entry.key)].add(product)
+                listed[product].append(Span(request.begin, request.end or LAST_INSTANT))
+        self._listed = {product: merge_spans(spans) for product, spans in listed.items()}
+
+    def asking(self, held: ChunkState) -> str | None:
+        """Gives the entry; None where files of another cut have the data, or nobody asks for them."""
+        filters = self._before.get(held.entry)
+        for key, one in self._asked.items():
+            span = self._spans[key]
+            is_same = one.filters == filters
+            if not held.product:  # an archive file: no other cut has it
+                if is_same and span.begin <= held.begin < span.end:
+                    return key
+                continue
+            is_same = is_same or (held.product in self._products[key] and not one.has_events)
+            wanted = span.clip(Span(held.begin, held.end))
+            is_listed = wanted.is_empty or is_tiled(wanted, self._listed.get(held.product, ()))
+            if is_same and not is_listed:
+                return key
+        return None
+
+
+def _asked_spans(asked: AskedBy, now: datetime) -> dict[str, Span]:
+    """Gives the span of each entry; one whose times cannot be told asks for all of time."""
+    spans = dict.fromkeys(asked, Span(FIRST_INSTANT, LAST_INSTANT))
+    for key, one in asked.items():
+        if one.begin is not None:
+            with contextlib.suppress(TimeTextError):
+                spans[key] = evaluate_bounds(one.begin, one.end, now)
+    return spans
 
 
 def _owners(lock: Lock) -> dict[str, LockEntry]:

@@ -7,7 +7,6 @@ not depend on how threads interleave.
 
 from __future__ import annotations
 
-from oncsync.atomic import folder_error
 from oncsync.engine.archiving import ArchiveDesk
 from oncsync.engine.filing import FileDesk
 from oncsync.engine.orders import OrderDesk
@@ -15,9 +14,8 @@ from oncsync.engine.plan import Plan, PlannedChunk, Terms, entry_terms
 from oncsync.engine.run import Run
 from oncsync.engine.work import Work
 from oncsync.errors import FolderError, StoppedError
-from oncsync.sizes import size_text
 from oncsync.state import State
-from oncsync.timespan import format_instant
+from oncsync.timespan import format_moment
 
 PATIENCE_AT_THE_END = 4.0
 """How long calls under way may take to end when a run is stopped, in seconds."""
@@ -50,7 +48,7 @@ class Conductor:
         self._files = FileDesk(run)
         self._archive = ArchiveDesk(run)
         self._orders = OrderDesk(run, self._files)
-        self._began = run.tools.monotonic()
+        run.may_begin = self._may_begin
         self._is_waiting_for_window = False
         self._is_waiting_for_pause = False
 
@@ -64,6 +62,7 @@ class Conductor:
         try:
             while True:
                 self._look_at_time()
+                run.fatal, run.closing = run.fatal or run.lost(), run.closing or run.room.lack
                 if run.fatal is None and run.closing is None:
                     self._start_what_may_start()
                 run.report_progress()
@@ -80,6 +79,7 @@ class Conductor:
                 run.loop.drain(PATIENCE_AT_THE_END)
             finally:
                 run.free_unconfirmed_slots()
+                run.report_progress()
         if run.fatal is not None:
             raise run.fatal
         return self._stopped()
@@ -102,10 +102,10 @@ class Conductor:
         return self._run.closing is None and self._orders.orphans.look_at_the_end()
 
     def _time_left(self) -> float | None:
-        limit = self._run.limits.max_seconds
-        if limit is None or self._run.closing is not None:
+        ends_at = self._run.limits.ends_at
+        if ends_at is None or self._run.closing is not None:
             return None
-        return max(0.0, limit - (self._run.tools.monotonic() - self._began))
+        return max(0.0, ends_at - self._run.tools.monotonic())
 
     def _look_at_time(self) -> None:
         """After the time given nothing new begins; transfers under way end (R140, R155)."""
@@ -118,7 +118,7 @@ class Conductor:
 
     def _start_what_may_start(self) -> None:
         run = self._run
-        if not self._is_window_open() or self._is_service_pausing() or not self._is_room():
+        if not run.has_more or not self._may_begin():
             return
         holds_back = run.holds_back
         self._start_transfers(only_again=holds_back)
@@ -128,6 +128,10 @@ class Conductor:
                 run.waiting.appendleft(work)
                 break
         self._start_transfers(only_again=holds_back)
+
+    def _may_begin(self) -> bool:
+        """Whether anything new may begin now."""
+        return self._is_window_open() and not self._is_service_pausing() and self._is_room()
 
     def _start_transfers(self, *, only_again: bool) -> None:
         """Begins transfers, product files and archive files in turn, so that neither waits for all of the others."""
@@ -146,21 +150,13 @@ class Conductor:
     def _is_room(self) -> bool:
         """Whether the disk has the room that `minFree` keeps; otherwise nothing new begins in this run (exit 8)."""
         run = self._run
-        kept = run.limits.min_free
-        if kept is None or not run.has_more:
-            return True
-        folder = run.shelves.folder
         try:
-            free = run.tools.free_space(folder)
-        except OSError as error:
-            run.end(folder_error(folder, error, verb="read"))
+            if run.room.take():
+                return True
+        except FolderError as error:
+            run.end(error)
             return False
-        if free >= kept:
-            return True
-        message = f"Only {size_text(free)} are free on the disk of `{folder}`, `minFree` keeps {size_text(kept)}"
-        run.closing = run.closing or FolderError(
-            message, hint="free some space or lower `minFree`, then run the same command again: nothing is lost"
-        )
+        run.closing = run.closing or run.room.lack
         return False
 
     def _is_window_open(self) -> bool:
@@ -169,14 +165,15 @@ class Conductor:
         window, moment = run.limits.window, run.tools.now()
         if window.is_open(moment, run.limits.zone):
             return True
-        if self._is_waiting_for_window or not run.has_more:
+        if self._is_waiting_for_window:
             return False
         opens = window.opens_at(moment, run.limits.zone)
+        told = format_moment(opens, run.limits.zone)
         if not run.limits.wait_for_window:
-            self._close(f"The run window is closed until {format_instant(opens)}", "run the same command again then")
+            self._close(f"The run window is closed until {told}", "run the same command again then")
             return False
         self._is_waiting_for_window = True
-        run.tell("window", f"Waiting for the run window, which opens at {format_instant(opens)}")
+        run.tell("window", f"Waiting for the run window, which opens at {told}")
         wait = min(max(1.0, (opens - moment).total_seconds()), LONGEST_WINDOW_WAIT)
         run.loop.later(wait, self._look_at_window_again)
         return False
@@ -188,7 +185,7 @@ class Conductor:
         """Whether the service asked to be left alone: no thread is spent on waiting for that (open question 44)."""
         run = self._run
         left = run.session.pause_left
-        if left > 0 and not self._is_waiting_for_pause and run.has_more:
+        if left > 0 and not self._is_waiting_for_pause:
             self._is_waiting_for_pause = True
             run.loop.later(left, self._look_at_pause_again)
         return left > 0

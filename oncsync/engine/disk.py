@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
+import stat
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -17,9 +21,7 @@ def rename_over(source: Path, target: Path) -> None:
     """Moves a file to `target`, in place of what lies there; raises `FolderError`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
-        if os.path.lexists(source):  # two names of one file: renaming one to the other does nothing
-            source.unlink()
+        _from_any_disk(_replace, source, target)
     except OSError as error:
         raise folder_error(target, error) from error
 
@@ -28,20 +30,65 @@ def rename_to_free_place(source: Path, target: Path) -> bool:
     """Moves a file unless something else lies at `target`; says whether it lies there now. Raises `FolderError`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            if not is_same_file(source, target):
-                return False
-        except OSError:  # a file system without hard links
-            if os.path.lexists(target):
-                return False
-            source.replace(target)
-            return True
-        source.unlink()
+        return _from_any_disk(_take_place, source, target)
     except OSError as error:
         raise folder_error(target, error) from error
+
+
+def _replace(source: Path, target: Path) -> bool:
+    source.replace(target)
+    if os.path.lexists(source):  # two names of one file: renaming one to the other does nothing
+        source.unlink()
     return True
+
+
+def _take_place(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # something lies there, or the file system has no hard links, or is another one
+        if not os.path.lexists(target):
+            source.replace(target)
+            return True
+        if not is_same_file(source, target):
+            return False
+    source.unlink()
+    return True
+
+
+def end_copy(source: Path, target: Path) -> bool:
+    """Ends what a kill interrupted of a move from another disk; says whether `target` has the file's bytes already."""
+    if target.is_symlink() or file_size(source) != file_size(target) or not is_beginning(source, target):
+        return False
+    remove_quietly(_copy_beside(target))
+    remove_quietly(source)
+    return True
+
+
+def _from_any_disk(move: Callable[[Path, Path], bool], source: Path, target: Path) -> bool:
+    """Moves a file; one of another disk (a mount in the folder) is copied beside `target` first, and moved there.
+
+    The copy has a name of the target's own, so that the next try removes what a kill left of it.
+    """
+    try:
+        return move(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    copy = _copy_beside(target)
+    try:
+        copy.unlink(missing_ok=True)
+        with open(source, "rb") as read, open(copy, "xb") as written:
+            shutil.copyfileobj(read, written, _BLOCK)
+        is_moved = move(copy, target)
+    finally:
+        remove_quietly(copy)
+    if is_moved:
+        source.unlink()
+    return is_moved
+
+
+def _copy_beside(target: Path) -> Path:
+    return target.with_name(f".copy-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
 
 
 def set_aside(path: Path) -> Path:
@@ -76,6 +123,20 @@ def is_same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return False
+
+
+def is_in_folder(folder: Path, path: str) -> bool:
+    """Whether a path is a file itself, reached through no link that leads out of the folder."""
+    place = folder / path
+    try:
+        return stat.S_ISREG(place.lstat().st_mode) and not leads_away(folder, path.rpartition("/")[0])
+    except OSError:
+        return False
+
+
+def leads_away(folder: Path, directory: str) -> bool:
+    """Whether a place in the folder lies behind a link that leads out of it."""
+    return not Path(os.path.realpath(folder / directory)).is_relative_to(os.path.realpath(folder))
 
 
 def file_size(path: Path) -> int:

@@ -29,16 +29,33 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class EventLog:
-    """A watcher that writes every event into `oncsync.log`. A log that cannot be written ends nothing."""
+    """A watcher that writes every event into `oncsync.log`. A log that cannot be written ends nothing.
 
-    def __init__(self, path: Path, *, redact: Callable[[str], str], now: Callable[[], datetime] | None = None) -> None:
-        from concurrent_log_handler import ConcurrentRotatingFileHandler
+    Without a path its lines wait until `open` says where they go. `redact` takes the token out of what is written.
+    """
 
-        self._redact = redact
+    def __init__(
+        self, path: Path | None, *, redact: Callable[[str], str], now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.redact = redact
         self._now = now or (lambda: datetime.now(UTC))
         self._queue: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
         self._handler: logging.Handler | None = None
         self._listener: logging.handlers.QueueListener | None = None
+        self._is_waiting = True
+        if path is not None:
+            self.open(path)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nobody has said yet where the lines go."""
+        return self._is_waiting
+
+    def open(self, path: Path) -> None:
+        """Writes what waited and what is to come into a file."""
+        from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+        self._is_waiting = False
         try:
             handler = ConcurrentRotatingFileHandler(
                 str(path), maxBytes=MOST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", umask=None
@@ -58,12 +75,15 @@ class EventLog:
             "level": notice.level,
             "event": notice.event,
             "chunk": notice.chunk,
-            "about": notice.label and self._redact(notice.label),
-            "text": self._redact(notice.text),
+            "dpRequestId": notice.request_id,
+            "dpRunIds": notice.run_ids or None,
+            "about": notice.label and self.redact(notice.label),
+            "exitCode": notice.exit_code,
+            "text": self.redact(notice.text),
         }
         line = json.dumps({key: value for key, value in members.items() if value is not None}, ensure_ascii=False)
         line = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
-        if self._listener is not None:
+        if self._is_waiting or self._listener is not None:
             self._queue.put(logging.LogRecord("oncsync", logging.INFO, "", 0, line, None, None))
 
     def progress(self, counts: Counts) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import partial
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -15,10 +15,13 @@ import msgspec
 
 from oncsync.atomic import folder_error
 from oncsync.engine.disk import (
+    end_copy,
     file_digest,
     file_size,
     is_beginning,
+    is_in_folder,
     is_same_file,
+    leads_away,
     remove_empty_folders,
     remove_quietly,
     rename_over,
@@ -26,9 +29,10 @@ from oncsync.engine.disk import (
     set_aside,
 )
 from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER
-from oncsync.engine.placement import FileKey, WantedChunk, assign_paths, candidate_paths, marked_path
+from oncsync.engine.placement import FileKey, WantedChunk, assign_paths, candidate_paths, file_directory, marked_path
+from oncsync.errors import FolderError
 from oncsync.naming import fold
-from oncsync.state import Cleared, FileRecord, Moved, StateStore
+from oncsync.state import META, Cleared, FileRecord, Moved, StateStore
 
 Owner: TypeAlias = tuple[str, FileKey]
 """A file of ours: the chunk's id and the file's key."""
@@ -40,8 +44,10 @@ class _Move(NamedTuple):
     path: str
 
 
-_PARTIAL_NAME = re.compile(r"[0-9a-f]{20,64}-\d+-(?:\d+|meta)\.[0-9a-f]{8}\.part|latest-[0-9a-f]{16}\.part|probe-\d+")
-"""What transfers, `latest/` and the probe call their files; anything else in `partial/` is not ours."""
+_PARTIAL_NAME = re.compile(
+    r"[0-9a-f]{20,64}-\d+-(?:\d+|meta)\.[0-9a-f]{8}\.part|(?:latest|\.copy)-[0-9a-f]{16}\.part|probe-\d+"
+)
+"""What transfers, `latest/`, moves between disks and the probe call their files; the rest of `partial/` is not ours."""
 
 
 class Shelves:
@@ -117,14 +123,19 @@ class Shelves:
             self._save_changes(target, source, file.replaces)
             rename_over(source, target)
             return
+        if end_copy(source, target):
+            return
         path = self._free_mark(chunk, file)
         self._record_move((chunk, file.key), file, path)
         self._warn(f"`{file.path}` is not a file of ours; what belongs there is now `{path}`")
         self.put(chunk, msgspec.structs.replace(file, path=path, replaces=None))
 
     def _save_changes(self, target: Path, source: Path, digest: str) -> None:
-        """Sets a file of ours aside that someone changed, unless it only lacks its end and holds nothing new."""
-        if file_digest(target) == digest or is_beginning(target, source):
+        """Sets a file of ours aside that someone changed, unless it only lacks its end and holds nothing new.
+
+        A link in the place of a file is a person's, whatever it leads to.
+        """
+        if not target.is_symlink() and (file_digest(target) == digest or is_beginning(target, source)):
             return
         aside = set_aside(target)
         self._warn(f"`{target.name}` was changed here; your version is now `{aside.name}`, beside the new one")
@@ -184,9 +195,13 @@ class Shelves:
         self._owners.pop(fold(file.path), None)
         remove_quietly(self.partial / file.partial)
         place = self.folder / file.path
-        if file_size(place) == file.bytes and file_digest(place) == file.sha256:
+        if self._is_as_it_came(file) and file_digest(place) == file.sha256:
             remove_quietly(place)
             remove_empty_folders(place.parent, self.folder)
+
+    def _is_as_it_came(self, file: FileRecord) -> bool:
+        """Whether a file itself, no link to one, lies in its place in the folder and has its size."""
+        return is_in_folder(self.folder, file.path) and file_size(self.folder / file.path) == file.bytes
 
     def recover(self) -> None:
         """Ends the renames that a kill interrupted, and removes leftovers."""
@@ -217,9 +232,10 @@ class Shelves:
         """Renames held files to the names that the lock gives them; says how many moved.
 
         A file waits until the one that lies in its place has moved; where files wait for each other in a circle, one
-        of them makes room. A file that someone changed stays where it is.
+        of them makes room. A file that someone changed, or put a link in place of, stays where it is.
         """
         waiting = self._plan_moves(chunks)
+        check_places(self.folder, (move.path.rpartition("/")[0] for move in waiting.values()))
         moved = 0
         while waiting:
             ready = [move for move in waiting.values() if self._is_free_for(move)]
@@ -248,7 +264,7 @@ class Shelves:
                 if final[owner] != file.path
             ]
             changed = {
-                move.owner for move in moves if file_size(self.folder / move.file.path) not in (-1, move.file.bytes)
+                move.owner for move in moves if self._is_there(move.file.path) and not self._is_as_it_came(move.file)
             }
             if not changed:
                 return {move.owner: move for move in moves}
@@ -292,8 +308,29 @@ class Shelves:
         return is_there
 
 
-def check_writable(folder: Path) -> None:
-    """Raises `FolderError` when nothing can be written into the folder, before anything is ordered."""
+def check_places(folder: Path, directories: Iterable[str]) -> None:
+    """Raises `FolderError` when files would be written through a link that leads out of the folder (rule 7)."""
+    for directory in sorted(set(directories)):
+        if leads_away(folder, directory):
+            link = _first_link(folder, directory)
+            raise FolderError(
+                f"`{link}` leads out of the folder, and nothing is written there",
+                hint="mount the other disk at that place instead of the link, "
+                "or give what lies there a manifest with a `folder` on that disk",
+            )
+
+
+def _first_link(folder: Path, directory: str) -> Path:
+    places = list(accumulate(directory.split("/"), lambda place, part: f"{place}/{part}"))
+    return folder / next((place for place in places if leads_away(folder, place)), directory)
+
+
+def check_writable(folder: Path, chunks: Iterable[WantedChunk] = ()) -> None:
+    """Raises `FolderError` when nothing can be written into the folder, or where chunks go, before anything is ordered.
+
+    What lies on another disk that is mounted in the folder is in the folder.
+    """
+    check_places(folder, (file_directory(one.directory, index) for one in chunks for index in ("1", META)))
     probe = folder / OWN_FOLDER / PARTIAL_FOLDER / f"probe-{os.getpid()}"
     try:
         probe.write_bytes(b"oncsync")

@@ -51,11 +51,8 @@ class FileDesk:
         def looked(answer: Looked | OncsyncError) -> None:
             if isinstance(answer, OncsyncError):
                 self._look_broke(work, answer, otherwise)
-            elif isinstance(answer, Present):
-                run.succeeded(work)
+            elif isinstance(answer, Present | Expired) or _is_search_complete(answer):
                 work.if_no_file = lambda: run.order_anew(work, "the first file is gone at the service", is_loss=True)
-                self._ask_whether_over(work, otherwise)
-            elif isinstance(answer, Expired) or _is_search_complete(answer):
                 self._ask_whether_over(work, otherwise)  # 410 of an order at work may mean: no such file yet
             elif isinstance(answer, FailedRun) and answer.phase == "cancelled":
                 run.order_anew(work, CANCELLED)
@@ -69,49 +66,58 @@ class FileDesk:
     def _look_broke(self, work: Work, error: OncsyncError, otherwise: Callable[[], None]) -> None:
         verdict = judge_download(error)
         if verdict == "retry":
-            self._run.retry(work, error, lambda: self.look(work, otherwise), for_ever=True)
+            for_ever = not self._run.is_too_old(work)
+            self._run.retry(work, error, lambda: self.look(work, otherwise), for_ever=for_ever)
         elif verdict == "forget":
             self._run.order_anew(work, explain(error))
         else:
             self._run.finish(work, "failed-retryable", explain(error), error)
 
-    def _ask_whether_over(self, work: Work, otherwise: Callable[[], None]) -> None:
+    def _ask_whether_over(self, work: Work, otherwise: Callable[[], None], tries: int = 1) -> None:
         """A first file does not say that the order is over. `status` may; while it says no, `run` starts nothing new.
 
-        Where the service does not say, the end of the files has to be seen more often before it is believed; an
-        outage of `status` says nothing yet.
+        Where the service does not say, `run` might begin anew what is over (open question 15), and the end of the
+        files may be none yet (7): it has to stay the end for long. An outage of `status` says nothing yet.
         """
         run, request_id = self._run, work.request_id
         assert request_id is not None
 
         def answered(answer: OrderStatus | OncsyncError) -> None:
-            if isinstance(answer, FaultError | UnreachableError) and work.tries < run.pace.attempts - 1:
-                work.tries += 1
-                wait = retry_wait(run.pace, work.tries, answer.retry_after, run.tools.jitter())
-                run.later(wait, lambda: self._ask_whether_over(work, otherwise))
+            if isinstance(answer, FaultError | UnreachableError) and tries < run.pace.attempts:
+                wait = retry_wait(run.pace, tries, answer.retry_after, run.tools.jitter())
+                run.later(wait, lambda: self._ask_whether_over(work, otherwise, tries + 1))
                 return
-            work.tries = 0
             phase = "unknown" if isinstance(answer, OncsyncError) else order_phase(answer)
             if phase == "over":
                 counts: tuple[int | None, ...] = (None,) * len(work.counts)
                 run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
                 run.free_slot(work)
+                work.is_in_doubt = False
                 self.begin(work)
             elif phase == "open":
                 otherwise()
             else:
-                work.ends_to_trust = ENDS_TO_TRUST_IN_DOUBT
-                self.begin(work)
+                self.begin_in_doubt(work, otherwise)
 
         run.call("run", lambda: order_status(run.session, request_id), answered, work.holder)
+
+    def begin_in_doubt(self, work: Work, if_at_work: Callable[[], None] | None = None) -> None:
+        """Queues the files of an order that may not be over: the last of them has to stay the last for long.
+
+        One that is still to come says that the order works: then `if_at_work`, for `run` starts nothing new.
+        """
+        work.is_in_doubt, work.ends_to_trust, work.if_at_work = True, ENDS_TO_TRUST_IN_DOUBT, if_at_work
+        work.unchanged_since = self._run.tools.monotonic()
+        self.begin(work)
 
     def begin(self, work: Work) -> None:
         """Queues the files of an order that is over at the service, except those that are whole already."""
         work.fetching_since = self._run.tools.monotonic()
+        for file in self._came_of(work):
+            self._note_came(work, file)
         settled = self._settled(work)
         work.data_files = sum(index != META for _, index in settled)
-        is_unclear = work.ends_to_trust == ENDS_TO_TRUST_IN_DOUBT
-        firsts = {(run_id, "1") for run_id, count in work.counts.items() if is_unclear or count is None}
+        firsts = {(run_id, "1") for run_id, count in work.counts.items() if work.is_in_doubt or count is None}
         work.in_doubt = settled | firsts
         self._queue(work, work.jobs_of_runs(settled))
 
@@ -122,10 +128,18 @@ class FileDesk:
         if not work.jobs:
             self._all_settled(work)
 
+    def _note_came(self, work: Work, file: FileRecord) -> None:
+        if file.index != META:
+            work.came[file.run_id] = max(work.came.get(file.run_id, 0), _index(file))
+
     def _settled(self, work: Work) -> set[tuple[int, str]]:
+        files = (file for file in self._came_of(work) if file.run_id in work.counts)
+        return {file.key for file in files if self._run.shelves.is_whole(file)}
+
+    def _came_of(self, work: Work) -> tuple[FileRecord, ...]:
+        """Gives the files that ever came of the order, none of those that it is to replace (open question 22)."""
         chunk = self._run.store.state.chunks[work.id]
-        files = (*chunk.files, *chunk.arriving)
-        return {file.key for file in files if file.run_id in work.counts and self._run.shelves.is_whole(file)}
+        return chunk.arriving if chunk.is_refreshing else (*chunk.files, *chunk.arriving)
 
     def start_transfers(self, *, only_again: bool = False, most: int | None = None) -> int:
         """Begins as many queued transfers as the download pool has threads free, or those alone that failed before.
@@ -152,7 +166,7 @@ class FileDesk:
         )
 
     def _fetch(self, job: Job) -> Answer:
-        return fetch(self._run.session, job, self._run.shelves.partial, self._run.stop)
+        return fetch(self._run.session, job, self._run.shelves.partial, self._run.stop, self._run.room)
 
     def _fetched(self, work: Work, job: Job, answer: Answer) -> None:
         tries = work.jobs.get(job)
@@ -160,8 +174,13 @@ class FileDesk:
             if isinstance(answer, Fetched):
                 remove_quietly(self._run.shelves.partial / answer.partial)
             return
+        self._run.not_ready.discard(job)
         if isinstance(answer, Broken) and answer.error.exit_code in ENDS_THE_RUN:
             self._run.end(answer.error)
+            return
+        if work.is_in_doubt and work.if_at_work and isinstance(answer, NotReady) and not _is_search_complete(answer):
+            self._run.drop_files(work)
+            work.if_at_work()
             return
         reaction = react_to_file(work, job, answer, tries, self._waited(work), self._run.pace)
         if isinstance(reaction, Again):
@@ -211,6 +230,7 @@ class FileDesk:
         draw = run.tools.jitter()
         if reaction.why == "not ready":
             work.jobs[job] = 0
+            run.not_ready.add(job)
             wait = max(reaction.asked or 0.0, poll_wait(run.pace, self._waited(work), None, draw))
         else:
             wait = retry_wait(run.pace, tries, reaction.asked, draw)
@@ -247,6 +267,10 @@ class FileDesk:
             run.shelves.drop(work.id, one)
         if not work.held_before or (work.planned.step == "fetch" and not work.was_ordered_anew):
             run.shelves.put(work.id, file)
+        self._note_came(work, file)
+        if work.is_in_doubt:
+            work.unchanged_since = run.tools.monotonic()
+            work.in_doubt.add(file.key)
         work.data_files += job.index != META
         run.counts.files += 1
         run.counts.bytes += fetched.bytes
@@ -260,14 +284,37 @@ class FileDesk:
             self._run.finish(work, "refused", f"the service made no file: {'; '.join(restrictions)}")
         elif work.data_files == 0:
             self._run.finish(work, "empty", "the service made no file: there are no data in the span")
+        elif work.is_in_doubt:
+            self._ask_on_or_believe(work)
         elif doubtful := self._doubtful(work):
             work.in_doubt.clear()
             self._queue(work, doubtful)
+        elif looks := work.looks():
+            work.perhaps_expired.clear()
+            self._queue(work, looks)
         elif work.terms.metadata and work.meta_since is None:
             work.meta_since = self._run.tools.monotonic()
             self._queue(work, work.meta_jobs(self._settled(work)))
         else:
             self._run.finish(work, "done")
+
+    def _ask_on_or_believe(self, work: Work) -> None:
+        """Takes an order in doubt for over when no file came for long, or when it has had all the time it may take."""
+        run = self._run
+        unchanged = run.tools.monotonic() - work.unchanged_since
+        if None in work.counts.values():
+            if unchanged < run.pace.doubt_patience and not run.is_too_old(work):
+                run.later(poll_wait(run.pace, unchanged, None, run.tools.jitter()), lambda: self._ask_on(work))
+                return
+            text = f"the service does not say that the order is over, but no file came for {unchanged / 60:.0f} min"
+            run.note(work, [text])
+        work.is_in_doubt = False
+        self._all_settled(work)
+
+    def _ask_on(self, work: Work) -> None:
+        """Asks for the file after the last once more."""
+        work.fetching_since = self._run.tools.monotonic()
+        self._queue(work, work.jobs_of_runs(self._settled(work)))
 
     def _doubtful(self, work: Work) -> list[Job]:
         """Gives the files to ask for once more: another index has their name now, so theirs may have another file."""

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import msgspec
 
 from oncsync.atomic import folder_error, write_if_changed
-from oncsync.engine.disk import file_size
+from oncsync.engine.disk import file_size, remove_quietly
 from oncsync.engine.slots import is_process_alive
 from oncsync.errors import FolderBusyError, FolderError
 from oncsync.state import FileRecord, State
@@ -24,8 +25,13 @@ from oncsync.timespan import UTC
 
 OWN_FOLDER = ".oncsync"
 PARTIAL_FOLDER = "partial"
+LOCK_FILE = "lock"
 HEARTBEAT_SECONDS = 10.0
 STALE_AFTER = timedelta(seconds=60)
+GUARD_FILE = "lock.guard"
+GUARD_SECONDS = 2.0
+"""A guard is there for some milliseconds. One that stays for so long was left behind by a process that was killed."""
+GUARD_LOOKS = 20
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +85,18 @@ def prepare_folder(folder: Path) -> None:
     write_if_changed(own / ".gitignore", b"# Made by oncsync: nothing in here belongs into a repository\n*\n")
 
 
+def is_worked_in(folder: Path, now: datetime) -> bool:
+    """Whether an oncsync works in a folder now, as far as its heartbeat tells; a folder that is gone has none."""
+    holder = _read_holder(folder / OWN_FOLDER / LOCK_FILE)
+    return holder is not None and abs(now - holder.heartbeat) <= STALE_AFTER and _may_live(holder)
+
+
 class FolderLock:
     """Lets one oncsync at a time work in a folder; others wait for `patience` seconds, then learn who holds it.
 
-    The lock of the operating system decides; where it lies (some cluster file systems), a fresh heartbeat of another
-    process keeps us out as well.
+    The lock of the operating system decides. Where it lies (some cluster file systems), a fresh heartbeat of another
+    process keeps us out as well, of two that start together only one gets its name written, and a process that finds
+    another's name in the place of its own has lost the folder.
     """
 
     def __init__(
@@ -94,43 +107,96 @@ class FolderLock:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._path = folder / OWN_FOLDER / "lock"
+        self._path = folder / OWN_FOLDER / LOCK_FILE
+        self._guard = folder / OWN_FOLDER / GUARD_FILE
         self._folder = folder
         self._patience = patience
         self._now = now
         self._sleep = sleep
         self._stopped = threading.Event()
-        self._file: object | None = None
+        self._file: BinaryIO | None = None
+        self._lost: FolderBusyError | None = None
+
+    @property
+    def lost(self) -> FolderBusyError | None:
+        """Who works in the folder by now in our place; None as long as nobody does."""
+        return self._lost
 
     def __enter__(self) -> FolderLock:
-        import portalocker
-
         waited = 0.0
         while True:
             try:
                 stream = open(self._path, "a+b")
             except OSError as error:
                 raise folder_error(self._path, error) from error
-            try:
-                portalocker.lock(stream, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-                holder, is_held = self._other_holder(), False
-            except portalocker.exceptions.AlreadyLocked:
-                holder, is_held = self._read_holder(), True
-            except portalocker.exceptions.LockException:  # a file system without locks
-                holder, is_held = self._other_holder(), False
-            if holder is None and not is_held:
+            is_ours, holder = self._take(stream)
+            if is_ours:
                 break
             stream.close()
             if waited >= self._patience:
-                raise _busy(self._folder, holder)
+                raise _busy(self._folder, holder, waited)
             self._sleep(0.2)
             waited += 0.2
         self._file = stream
-        self._since = self._now()
-        self._write_heartbeat()
         self._thread = threading.Thread(target=self._beat, name="oncsync-heartbeat", daemon=True)
         self._thread.start()
         return self
+
+    def _take(self, stream: BinaryIO) -> tuple[bool, Holder | None]:
+        """Says whether the folder is ours now; otherwise also who holds it, as far as that can be read."""
+        import portalocker
+
+        try:
+            portalocker.lock(stream, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.exceptions.AlreadyLocked:
+            return False, _read_holder(self._path)
+        except portalocker.exceptions.LockException:  # a file system without locks
+            pass
+        seen = _read_words(self._path)
+        holder = self._other_holder()
+        if holder is None and self._write_over(seen):
+            return True, None
+        return False, holder or _read_holder(self._path)
+
+    def _write_over(self, seen: bytes) -> bool:
+        """Writes our name where `seen` still stands; False when another was quicker, as a lock that lies lets happen.
+
+        To look and to write is one step, because only one process at a time can make the guard.
+        """
+        if not self._make_guard():
+            return False
+        try:
+            if _read_words(self._path) != seen:
+                return False
+            self._since = self._now()
+            self._write_heartbeat()
+            return True
+        finally:
+            remove_quietly(self._guard)
+
+    def _make_guard(self) -> bool:
+        """Makes the guard, after what a killed process left of it; False when another has it."""
+        for is_last in (False, True):
+            try:
+                os.close(os.open(self._guard, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            except FileExistsError:
+                if is_last or not self._is_guard_left():
+                    return False
+                remove_quietly(self._guard)
+            except OSError:
+                return True  # a full disk must not end a sync here; where locks lie, the heartbeat tells
+            else:
+                return True
+        return False
+
+    def _is_guard_left(self) -> bool:
+        """Watches a guard: one that stays as it is was left behind."""
+        before = _mark_of(self._guard)
+        for _ in range(GUARD_LOOKS):
+            if _mark_of(self._guard) != before:
+                return False
+            self._sleep(GUARD_SECONDS / GUARD_LOOKS)
+        return _mark_of(self._guard) == before
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -143,16 +209,22 @@ class FolderLock:
         self._file = None
         assert stream is not None
         try:
-            os.truncate(self._path, 0)
-            portalocker.unlock(stream)  # type: ignore[arg-type]
+            if self._lost is None:
+                os.truncate(self._path, 0)
+            portalocker.unlock(stream)
         except (OSError, portalocker.exceptions.LockException):
             pass
         finally:
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
 
     def _beat(self) -> None:
         while not self._stopped.wait(HEARTBEAT_SECONDS):
-            self._write_heartbeat()
+            holder = _read_holder(self._path)
+            if holder is not None and not _is_this_process(holder) and (other := self._other_holder()) is not None:
+                self._lost = _busy(self._folder, other)
+                return
+            if not self._stopped.is_set():
+                self._write_heartbeat()
 
     def _write_heartbeat(self) -> None:
         holder = Holder(
@@ -169,37 +241,63 @@ class FolderLock:
         except OSError:
             pass  # a full disk must not end a sync here; writing data will say so
 
-    def _read_holder(self) -> Holder | None:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Holder)
-        except (OSError, msgspec.DecodeError):
-            return None
-
     def _other_holder(self) -> Holder | None:
         """Gives a holder that is alive although the lock could be taken, None when there is none."""
-        holder = self._read_holder()
+        holder = _read_holder(self._path)
         if holder is None or self._now() - holder.heartbeat > STALE_AFTER:
             return None
         if holder.heartbeat - self._now() > STALE_AFTER and not self._beats_on(holder):
             return None
-        if holder.host == socket.gethostname():
-            is_other = holder.process != os.getpid() and is_process_alive(holder.process)
-            return holder if is_other else None
-        return holder
+        return holder if _may_live(holder) and not _is_this_process(holder) else None
 
     def _beats_on(self, holder: Holder) -> bool:
         """Watches a heartbeat of the future, which no clock can judge: ours was set back, or the other's is ahead."""
         self._sleep(1.5 * HEARTBEAT_SECONDS)
-        return self._read_holder() != holder
+        return _read_holder(self._path) != holder
 
 
-def _busy(folder: Path, holder: Holder | None) -> FolderBusyError:
+def _read_words(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _read_holder(path: Path) -> Holder | None:
+    try:
+        return msgspec.json.decode(_read_words(path), type=Holder)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _may_live(holder: Holder) -> bool:
+    """Whether a holder's process may run; of another machine's nobody can tell."""
+    return holder.host != socket.gethostname() or is_process_alive(holder.process)
+
+
+def _is_this_process(holder: Holder) -> bool:
+    return (holder.host, holder.process) == (socket.gethostname(), os.getpid())
+
+
+def _mark_of(path: Path) -> tuple[int, int] | None:
+    """Tells a file from one that was made in its place later; None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _busy(folder: Path, holder: Holder | None, waited: float = 0.0) -> FolderBusyError:
     by = (
         f" since {holder.since:%Y-%m-%d %H:%M} UTC by {holder.user} on {holder.host}, process {holder.process}"
         if holder
         else ""
     )
-    return FolderBusyError(f"Another oncsync works in `{folder}`{by}", hint="wait for it, or give `--lock-timeout 10m`")
+    message, hint = f"Another oncsync works in `{folder}`{by}", "wait for it, or give `--lock-timeout 10m`"
+    if waited:
+        message, hint = f"{message}; {waited:.0f} s were waited", "wait for it, or give a longer `--lock-timeout`"
+    return FolderBusyError(message, hint=hint)
 
 
 def current_user() -> str:

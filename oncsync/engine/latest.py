@@ -22,7 +22,7 @@ from oncsync.engine.folder import OWN_FOLDER, PARTIAL_FOLDER
 from oncsync.engine.watch import Tell
 from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry
 from oncsync.naming import LATEST_FOLDER, fold, safe_component, split_suffix, with_mark
-from oncsync.state import META, ChunkState, FileRecord, State
+from oncsync.state import META, ChunkState, FileRecord, State, data_end
 
 INDEX_NAME = "index.json"
 MAKER = "oncsync"
@@ -68,9 +68,9 @@ class _Found(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> datetime:
-        """The end of its data; those of an archive file were made before it came, whatever a clock says."""
+        """The end of its data, as its name tells it; those of an archive file were made before it came."""
         end = max(self.chunk.begin, self.state.fetched_to or self.chunk.end)
-        return end if self.chunk.file is None else min(end, self.file.at)
+        return data_end(self.file, self.chunk.begin, end) if self.chunk.file is None else min(end, self.file.at)
 
 
 def refresh_latest(
@@ -155,7 +155,7 @@ def newest_files(entry: LockEntry, state: State, folder: Path) -> list[_Found]:
             found = [_Found(request, chunk, held, file) for file in held.files if file.index != META]
             for key, group in _by_kind(series, found):
                 other = newest.get(key)
-                if (other is None or _rank(group[0]) > _rank(other[0])) and all(_is_here(folder, one) for one in group):
+                if (other is None or _rank(group) > _rank(other)) and all(_is_here(folder, one) for one in group):
                     newest[key] = group
     return [one for _, group in sorted(newest.items()) for one in group]
 
@@ -191,8 +191,8 @@ def _by_kind(series: tuple[str, ...], found: list[_Found]) -> Iterator[tuple[tup
         yield (device, product, split_suffix(one.file.name)[1].lower()), [one]
 
 
-def _rank(one: _Found) -> tuple[datetime, datetime, str]:
-    return (one.end, one.chunk.begin, one.file.name)
+def _rank(group: list[_Found]) -> tuple[datetime, datetime, str]:
+    return max((one.end, one.chunk.begin, one.file.name) for one in group)
 
 
 def _is_here(folder: Path, one: _Found) -> bool:

@@ -6,7 +6,9 @@ Sources: onc-api.md 3.1 and 3.2, open questions 13 to 16, 21, 22 and 51, R91, R9
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import zip_longest
 
 from oncsync.api import (
     OrderTicket,
@@ -17,12 +19,13 @@ from oncsync.api import (
 )
 from oncsync.engine.access import holder_of
 from oncsync.engine.durations import Durations
-from oncsync.engine.filing import ENDS_TO_TRUST_IN_DOUBT, FileDesk
+from oncsync.engine.filing import FileDesk
 from oncsync.engine.folder import current_user
-from oncsync.engine.orphans import OrphanDesk
+from oncsync.engine.orphans import OrphanDesk, cancel
 from oncsync.engine.outcomes import corrected_options, explain, judge_poll, judge_request
 from oncsync.engine.pace import poll_wait
 from oncsync.engine.run import Run
+from oncsync.engine.slots import Slot
 from oncsync.engine.work import CANCELLED, Work
 from oncsync.errors import ForbiddenError, OncsyncError, StoppedError
 from oncsync.state import ChunkState, Ended, Ordered, Ordering, Outcome, Running, restrictions_in
@@ -57,9 +60,8 @@ class OrderDesk:
         work.order_began = run.tools.monotonic()
         if order.is_ended or work.planned.step == "fetch":
             work.age_before = max(timedelta(), run.tools.now() - order.at)
-            work.counts = {
-                run_id: _announced(count) for run_id, count in zip(order.run_ids, order.counts, strict=False)
-            }
+            announced = zip_longest(order.run_ids, order.counts[: len(order.run_ids)])
+            work.counts = {run_id: _announced(count) for run_id, count in announced}
             self._files.begin(work)
             return True
         return self._take_up(work, chunk)
@@ -73,7 +75,8 @@ class OrderDesk:
         assert order is not None
         assert order.request_id is not None
         limit = None if order.run_ids else run.limits.run_threads
-        work.slot = run.slots.adopt(work.id, order.request_id, run.tools.now(), run.order_life(work), limit)
+        now, life = run.tools.now(), run.order_life(work)
+        work.slot = run.slots.adopt(work.id, order.request_id, now, life, limit, order.date_to)
         if work.slot is None:
             self._wait_for_slot()
             return False
@@ -81,16 +84,15 @@ class OrderDesk:
         if order.run_ids:  # one that was never run begins to work now
             work.age_before = max(timedelta(), run.tools.now() - order.at)
         run.tell("attached", "order of an earlier run taken up again", work)
-        if order.run_ids:
-            work.counts = dict.fromkeys(order.run_ids)
-            self._files.look(work, otherwise=lambda: self._call_run(work))
-        else:
-            self._call_run(work)
+        work.counts = dict.fromkeys(order.run_ids)
+        self._poll_with_care(work)
         return True
 
     def _start_new(self, work: Work) -> bool:
         run = self._run
-        work.slot = run.slots.take(work.id, run.limits.run_threads, run.tools.now(), run.order_life(work))
+        limit, date_to = run.limits.run_threads, work.planned.date_to
+        if len(run.alive) < limit:  # an order of ours counts until it is over, however old its slot
+            work.slot = run.slots.take(work.id, limit, run.tools.now(), run.order_life(work), date_to)
         if work.slot is None:
             self._wait_for_slot()
             return False
@@ -100,22 +102,21 @@ class OrderDesk:
         return True
 
     def _wait_for_slot(self) -> None:
-        """Looks again later when other processes hold the slots; an order of our own that ends needs no timer."""
+        """Looks again later when others hold slots; an order that this run is about needs no timer to end."""
         run = self._run
-        if run.alive or self._is_looking:
+        if self._is_looking:
             return
         taken = run.slots.alive(run.tools.now())
+        if run.alive and all(self.orphans.is_of_this_run(slot) for slot in taken):
+            return
         if self.orphans.are_deaf_ends(taken):
             self._stop_ordering(len(taken))
             return
-        if not self._said_quota:
+        if not self._said_quota and not run.alive:
             self._said_quota = True
-            run.tell(
-                "quota", f"Waiting: {len(taken)} orders of yours are alive at the service, the limit of `runThreads`"
-            )
+            run.tell("quota", _describe_quota(taken, run.slots.folders_elsewhere(taken)))
         self._is_looking = True
         self.orphans.look(taken)
-        self.orphans.look_elsewhere(taken)
         run.loop.later(run.pace.busy_retry, self._look_again)
 
     def _look_again(self) -> None:
@@ -165,6 +166,16 @@ class OrderDesk:
         session = self._run.session
         self._run.call("run", lambda: request_product(session, params), lambda answer: self._asked(work, answer))
 
+    def _ask_again(self, work: Work) -> None:
+        """Asks once more; where nothing new may begin by now, the chunk waits with those that have not begun (R100)."""
+        run = self._run
+        if run.may_begin():
+            self._ask(work)
+            return
+        run.unconfirmed.pop(work.id, None)
+        run.free_slot(work)
+        run.waiting.appendleft(work)
+
     def _asked(self, work: Work, answer: OrderTicket | OncsyncError) -> None:
         if isinstance(answer, OncsyncError):
             self._refused(work, answer)
@@ -193,7 +204,7 @@ class OrderDesk:
         has_begun = work.planned.wanted.chunk.begin <= self._run.session.service_now()
         verdict = judge_request(error, has_begun=has_begun)
         if verdict == "retry":
-            self._run.retry(work, error, lambda: self._ask(work))
+            self._run.retry(work, error, lambda: self._ask_again(work))
             return
         options = self._correct(work, error)
         if options is not None:
@@ -218,6 +229,20 @@ class OrderDesk:
         self._run.call(
             "run", lambda: run_order(session, request_id), lambda answer: self._ran(work, answer), work.holder
         )
+
+    def _poll_with_care(self, work: Work) -> None:
+        """Asks about an order of which `run` may have been answered, and nobody heard it.
+
+        Where its run is known, that is asked for its files first, because `run` might begin anew what is over (open
+        question 15). Where it is not, the work may begin only now, and waits until new work may begin (R100).
+        """
+        run = self._run
+        if work.counts:
+            self._files.look(work, otherwise=lambda: self._call_run(work))
+        elif run.may_begin():
+            self._call_run(work)
+        else:
+            run.later(run.pace.longest_poll, lambda: self._poll_with_care(work))
 
     def _ran(self, work: Work, answer: RunAnswer | OncsyncError) -> None:
         run = self._run
@@ -245,10 +270,10 @@ class OrderDesk:
         verdict = judge_poll(error)
         if verdict == "forget":
             self._run.order_anew(work, explain(error))
-        elif self._is_too_old(work) and not isinstance(error, ForbiddenError):
+        elif self._run.is_too_old(work) and not isinstance(error, ForbiddenError):
             self._give_up(work)
         elif verdict == "retry":
-            self._run.retry(work, error, lambda: self._call_run(work), for_ever=True)
+            self._run.retry(work, error, lambda: self._poll_with_care(work), for_ever=True)
         else:
             self._run.finish(work, verdict, explain(error), error)
 
@@ -261,7 +286,7 @@ class OrderDesk:
 
     def _poll_later(self, work: Work) -> None:
         run = self._run
-        if self._is_too_old(work):
+        if run.is_too_old(work):
             self._give_up(work)
             return
         elapsed = run.tools.monotonic() - work.order_began
@@ -279,33 +304,41 @@ class OrderDesk:
             seconds = self._run.tools.monotonic() - work.order_began
             self._durations.note(work.planned.wanted.request, _sent_span(work), seconds)
 
-    def _age(self, work: Work) -> timedelta:
-        """How long the order has been at work, without trusting that the clock was never set."""
-        return work.age_before + timedelta(seconds=self._run.tools.monotonic() - work.order_began)
-
-    def _is_too_old(self, work: Work) -> bool:
-        return self._age(work) > self._run.order_life(work)
-
     def _give_up(self, work: Work) -> None:
-        hours = self._age(work).total_seconds() / 3600
-        self._run.forget(work, "given up")
-        self._run.finish(work, "failed-retryable", f"not ready after {hours:.0f} h, given up")
+        """Cancels an order that takes too long, then lets go of it: as long as it lives it counts against the limit.
+
+        Another's is not ours to cancel. In an outage nobody knows whether it was: it stays for the next sync.
+        """
+        run, request_id = self._run, work.request_id
+        assert request_id is not None
+
+        def cancelled(answer: OncsyncError | None = None) -> None:
+            if answer is not None:
+                run.retry(work, answer, lambda: self._give_up(work))
+                return
+            hours = run.age(work).total_seconds() / 3600
+            run.forget(work, "given up")
+            run.finish(work, "failed-retryable", f"not ready after {hours:.0f} h, given up")
+
+        if work.holder == "another":
+            cancelled()
+        else:
+            run.call("run", lambda: cancel(run.session, request_id), cancelled, work.holder)
 
     def _try_files(self, work: Work, answer: RunAnswer) -> None:
         """After a 200 with a state that nobody knows: tries the download, and asks again when there is no file.
 
         The order may still be alive, so its slot stays taken and nothing is the last word (open question 14).
         """
-        if self._is_too_old(work):
+        if self._run.is_too_old(work):
             self._give_up(work)
             return
         work.counts = {one.dp_run_id: _announced(one.file_count) or None for one in answer.runs}
-        work.ends_to_trust = ENDS_TO_TRUST_IN_DOUBT
         work.if_no_file = lambda: self._poll_later(work)
-        self._files.begin(work)
+        self._files.begin_in_doubt(work)
 
     def _ended(self, work: Work, answer: RunAnswer) -> None:
-        run, work.if_no_file = self._run, None
+        run, work.if_no_file, work.is_in_doubt = self._run, None, False
         work.counts = {one.dp_run_id: _announced(one.file_count) for one in answer.runs}
         counts = tuple(work.counts.values())
         run.store.record(Ended(at=run.tools.now(), chunk=work.id, run_ids=tuple(work.counts), counts=counts))
@@ -315,6 +348,11 @@ class OrderDesk:
         files = "an unknown number of files" if total is None else "1 file" if total == 1 else f"{total} files"
         run.tell("complete", f"made at the service, {files}", work)
         self._files.begin(work)
+
+
+def _describe_quota(taken: Sequence[Slot], folders: Sequence[str]) -> str:
+    text = f"Waiting: {len(taken)} orders of yours are alive at the service, the limit of `runThreads`"
+    return f"{text}, placed for `{'`, `'.join(folders)}`" if folders else text
 
 
 def _sent_span(work: Work) -> Span:

@@ -28,6 +28,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How long the metadata file may keep us waiting after the data files."""
     synchronize_patience: float = 3600.0
     """How long a file may be "not ready" after its run is complete."""
+    doubt_patience: float = 3600.0
+    """How long no file may have come before an order of which nobody says that it is over is taken for over."""
     busy_retry: float = 5.0
     """How often to look for a free slot that another process holds."""
 

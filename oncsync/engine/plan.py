@@ -6,7 +6,7 @@ Sources: architecture ("The lock", "Re-attaching", rules 3 and 4), R107, R109, R
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
@@ -17,16 +17,17 @@ from oncsync.engine.outcomes import FUTURE_CODE
 from oncsync.engine.placement import WantedChunk, wanted_chunks
 from oncsync.engine.remarks import describe_lacking, describe_overlaps, describe_repeats
 from oncsync.engine.staleness import ARCHIVED_AGAIN
-from oncsync.lockfile import Lock, LockedRequest, LockEntry
+from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, ChunkState, State
 from oncsync.timespan import LAST_INSTANT, Duration, Span, is_tiled, merge_spans, parse_duration
 
-Step: TypeAlias = Literal["done", "empty", "covered", "order", "attach", "fetch", "wait", "failed"]
+Step: TypeAlias = Literal["done", "empty", "covered", "order", "attach", "fetch", "wait", "rest", "failed"]
 """What a chunk needs. `order`: a new order; `attach`: an order of ours lives at the service; `fetch`: files of a
-finished order are missing here; `wait`: nothing can be had now; `failed`: failed for good, tried again on request;
-`done`, `empty` and `covered` need nothing."""
+finished order are missing here; `wait`: nothing can be had now; `rest`: failed lately and is left alone for now;
+`failed`: failed for good, tried again on request; `done`, `empty` and `covered` need nothing."""
 
 WORK_STEPS = ("order", "attach", "fetch")
+LACKS_FILES = "a file is missing in the folder, or has another size"
 SHORTEST_REFRESH = timedelta(minutes=15)
 
 
@@ -54,7 +55,10 @@ class PlannedChunk(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Every chunk of the lock once, in lock order, with what it needs; and what a person should know."""
+    """Every chunk of the lock once, in lock order, with what it needs; and what a person should know.
+
+    A chunk of another cut that covers one of the lock and has lost a file stands in it too, before those it covers.
+    """
 
     chunks: tuple[PlannedChunk, ...]
     warnings: tuple[str, ...] = ()
@@ -81,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True):
     def resting(self, ids: Collection[str]) -> Plan:
         """Gives the plan with some chunks left alone for now, except where the service may be at work for them."""
         chunks = tuple(
-            msgspec.structs.replace(one, step="wait", reason="failed lately; it rests before it is tried again")
+            msgspec.structs.replace(one, step="rest", reason="failed lately; it rests before it is tried again")
             if one.id in ids and one.step in ("order", "fetch")
             else one
             for one in self.chunks
@@ -112,7 +116,7 @@ def make_plan(
     """
     wanted, warnings = wanted_chunks(lock)
     missing_chunks = {chunk for chunk, _ in missing}
-    held = _Held(state, {one.chunk.id for one in wanted} | missing_chunks, now)
+    held = _Held(state, {one.chunk.id for one in wanted}, missing_chunks, now)
     named = {chunk.id for entry, _, chunk in lock.chunks() if entry.name in only} if only else None
     planned = []
     for one in wanted:
@@ -122,6 +126,7 @@ def make_plan(
         limits = entry_terms(one.entry, terms)
         decided = _decide(one, chunk_state, one.chunk.id in missing_chunks, held, now, limits, retry_failed)
         planned.append(_refreshed(decided, chunk_state) if one.chunk.id in refresh else decided)
+    planned = [*held.mends(planned, now), *planned]
     orders = [one for one in planned if not one.wanted.request.is_archive]
     if orders and len(orders) == len(planned) and all(one.wanted.chunk.begin >= now for one in orders):
         warnings.append(f"Everything begins in the future; this machine's clock says {now:%Y-%m-%d %H:%M} UTC")
@@ -191,12 +196,12 @@ def _decide(
         return step("order", "tried again on request") if retry_failed else step("failed", chunk.reason or "failed")
     if chunk.outcome not in FINAL_OUTCOMES:
         return step("order", f"tried again: {chunk.reason}" if chunk.reason else "not finished")
-    return _decide_held(step, chunk, span, lacks_files, now, terms)
+    return _decide_held(step, chunk, span, lacks_files, now, terms, retry_failed)
 
 
 def _refreshed(decided: PlannedChunk, chunk: ChunkState | None) -> PlannedChunk:
     """Gives a chunk that would be left alone as one to order, if it may be stale or others that are stale cover it."""
-    is_stale = decided.step == "covered" if chunk is None else chunk.stale is not None and not is_let_go(chunk)
+    is_stale = decided.step == "covered" if chunk is None else chunk.may_be_newer and not is_let_go(chunk)
     if not is_stale or decided.step not in ("done", "empty", "covered", "fetch"):
         return decided
     return msgspec.structs.replace(decided, step="order", reason=ARCHIVED_AGAIN)
@@ -222,15 +227,24 @@ def _decide_held(
     lacks_files: bool,
     now: datetime,
     terms: Terms,
+    retry_failed: bool,
 ) -> PlannedChunk:
     asked, settled = chunk.asked_at, settles_at(span.end, terms)
+    last, refresh = chunk.last_asked, chunk.refresh
+    is_refused = refresh is not None and refresh.outcome in PERMANENT_OUTCOMES
     if asked is not None and now < asked and now < settled:
         return step("order", "asked for by a clock that was ahead")
+    if is_refused and retry_failed:
+        return step("order", "tried again on request")
+    if refresh is not None and not is_refused and refresh.outcome not in FINAL_OUTCOMES:
+        return step("order", f"tried again: {refresh.reason}" if refresh.reason else "not finished")
     is_open = asked is not None and asked < settled
-    if asked is not None and is_open and now >= min(asked + refresh_wait(span, terms), settled):
+    if last is not None and is_open and last < settled and now >= min(last + refresh_wait(span, terms), settled):
         return step("order", "still open: there may be newer data")
     if lacks_files:
-        return step("fetch", "a file is missing in the folder, or has another size")
+        return step("fetch", LACKS_FILES)
+    if refresh is not None and is_refused and is_open and now >= settled:
+        return step("failed", refresh.reason or "failed")
     if asked is not None and is_open and now < span.end:
         return step("wait", f"asked at {asked:%Y-%m-%d %H:%M} UTC")
     if chunk.outcome == "done":
@@ -241,14 +255,22 @@ def _decide_held(
 
 
 class _Held:
-    """The finished chunks of other cuts, as far as all their files are here, by product."""
+    """The finished chunks of other cuts, as far as their files are here or can be had again, by product."""
 
-    def __init__(self, state: State, left_out: Collection[str], now: datetime) -> None:
+    def __init__(self, state: State, wanted: Collection[str], missing: Collection[str], now: datetime) -> None:
         self._chunks: dict[str, list[tuple[ChunkState, datetime]]] = defaultdict(list)
+        self._lacking: dict[str, list[tuple[str, ChunkState]]] = defaultdict(list)
         for key, chunk in state.chunks.items():
-            is_final = chunk.outcome in FINAL_OUTCOMES and chunk.code != FUTURE_CODE
-            if is_final and key not in left_out and chunk.asked_at is not None and chunk.asked_at <= now:
+            if key in wanted or chunk.asked_at is None or chunk.asked_at > now:
+                continue
+            if key in missing:
+                is_usable = bool(chunk.files) and chunk.outcome not in PERMANENT_OUTCOMES
+            else:
+                is_usable = chunk.outcome in FINAL_OUTCOMES and chunk.code != FUTURE_CODE
+            if is_usable:
                 self._chunks[chunk.product].append((chunk, chunk.asked_at))
+            if is_usable and key in missing:
+                self._lacking[chunk.product].append((key, chunk))
         self._spans: dict[tuple[str, float], list[Span]] = {}
         self._products: dict[str, str] = {}
         """The product of each request that was asked about: a digest for a hundred thousand chunks takes seconds."""
@@ -264,6 +286,31 @@ class _Held:
         if key not in self._spans:
             self._spans[key] = merge_spans(_settled_span(*held, terms) for held in self._chunks[product])
         return is_tiled(span, self._spans[key])
+
+    def mends(self, planned: Sequence[PlannedChunk], now: datetime) -> list[PlannedChunk]:
+        """Gives what brings lost files of these chunks back, each for the first chunk of the lock that it covers.
+
+        They are downloaded again by their own order, or that alone is ordered again (rule 3), not what it covers.
+        """
+        found: dict[str, PlannedChunk] = {}
+        covered = [one for one in planned if one.step == "covered"] if self._lacking else []
+        for one in covered:
+            for key, chunk in self._lacking.get(one.wanted.request.product_digest, ()):
+                span = Span(chunk.begin, chunk.end)
+                if key not in found and span.overlaps(one.wanted.chunk.span):
+                    own = msgspec.structs.replace(one.wanted, chunk=Chunk(id=key, begin=chunk.begin, end=chunk.end))
+                    step, reason = _mend(chunk)
+                    found[key] = PlannedChunk(own, step, min(chunk.end, now), reason)
+        return list(found.values())
+
+
+def _mend(chunk: ChunkState) -> tuple[Step, str]:
+    """Says how the lost files of a chunk of another cut are had again."""
+    if chunk.order is not None and chunk.order.at == chunk.asked_at:
+        return "fetch", LACKS_FILES
+    if chunk.order is not None and chunk.order.request_id is not None:
+        return "attach", "ordered before"
+    return "order", f"tried again: {chunk.reason}" if chunk.reason else "not finished"
 
 
 def _settled_span(chunk: ChunkState, asked: datetime, terms: Terms) -> Span:

@@ -9,17 +9,19 @@ from pathlib import Path
 import msgspec
 
 from oncsync.api import Session
-from oncsync.engine.claims import entry_digests, judge_claims
+from oncsync.engine.claims import AskedBy, entry_digests, entry_filters, judge_claims
 from oncsync.engine.conductor import Conductor, plan_transfers, plan_work
-from oncsync.engine.eventlog import EventLog, Watchers
+from oncsync.engine.eventlog import Watchers
 from oncsync.engine.expiry import outlived_chunks
 from oncsync.engine.files import Shelves, check_writable
-from oncsync.engine.folder import OWN_FOLDER, FolderLock, missing_files, prepare_folder
+from oncsync.engine.folder import FolderLock, missing_files, prepare_folder
 from oncsync.engine.latest import refresh_latest
 from oncsync.engine.mounts import check_mount, remember_mount
 from oncsync.engine.plan import Plan, Terms, make_plan
 from oncsync.engine.pruning import prune_chunks
+from oncsync.engine.regaining import regain_orders
 from oncsync.engine.run import Limits, Run, Tools
+from oncsync.engine.runlog import RunLog
 from oncsync.engine.slots import SlotBook, slots_folder
 from oncsync.engine.watch import Counts, Notice, Watcher
 from oncsync.errors import FolderError, InputError, StoppedError
@@ -50,6 +52,8 @@ class FolderJob(msgspec.Struct, frozen=True, kw_only=True):
     """Chunks that failed lately and are left alone for now."""
     checked: Mapping[str, datetime] = {}
     """When ONC was asked, just now, what there is for an entry, by its name."""
+    asked: AskedBy = {}
+    """What the entries of the lock ask for."""
     take_over: bool = False
     lock_patience: float = 0.0
 
@@ -86,22 +90,30 @@ def sync_folder(
     watcher: Watcher,
     tools: Tools,
     on_plan: Callable[[Plan], None],
+    log: RunLog,
 ) -> FolderResult:
     """Makes the folder equal to the lock; gives the plan and how it ended.
 
     Connects only when there is work. Whatever ends the run, what was recorded stays and the next run goes on from it.
     """
 
+    def connect_for_work() -> Session:
+        session = connect()
+        log.redact = session.redact
+        return session
+
+    watcher = Watchers(log, watcher)
     warn = _warning_to(watcher)
     if not job.take_over:
         check_mount(job.folder, job.state_path)
     prepare_folder(job.folder)
-    with FolderLock(job.folder, patience=job.lock_patience, now=tools.now):
+    with FolderLock(job.folder, patience=job.lock_patience, now=tools.now) as hold:
         store = StateStore(
             job.state_path, notice=lambda text: watcher.notice(Notice(event="state", text=text, level="warning"))
         )
         if not job.take_over:
             check_owner(store.state, job.folder, job.manifest_name, job.server)
+        log.open_in(job.folder)
         shelves = Shelves(job.folder, store, tools.now, warn=warn)
         store.open_journal()
         began_in = store.state.generation
@@ -109,7 +121,7 @@ def sync_folder(
             shelves.recover()
             plan = _plan(job, store.state, tools)
             on_plan(plan)
-            result = _carry_out(job, plan, store, shelves, connect, watcher, tools)
+            result = _carry_out(job, plan, store, shelves, connect_for_work, watcher, tools, hold)
             shelves.sweep()
             refresh_latest(job.lock, store.state, job.folder, job.checked, job.only, warn)
             if store.recorded or store.state.generation != began_in:
@@ -139,6 +151,7 @@ def _carry_out(
     connect: Callable[[], Session],
     watcher: Watcher,
     tools: Tools,
+    hold: FolderLock,
 ) -> FolderResult:
     """Does the work of a plan, then gives every file the name that the lock gives it."""
 
@@ -148,36 +161,36 @@ def _carry_out(
     counts = Counts()
     wanted = [planned.wanted for planned in plan.chunks]
     if not plan.work:
-        if store.state.manifest and store.state.entries != entry_digests(job.lock):
+        state, digests = store.state, entry_digests(job.lock)
+        filters = entry_filters(job.lock, state, job.asked)
+        if state.manifest and (state.entries, state.filters) != (digests, filters):
             _start(job, store, tools)
         return FolderResult(plan, counts, shelves.settle(wanted, warn))
-    check_writable(job.folder)
+    check_writable(job.folder, (planned.wanted for planned in plan.work))
     remember_mount(job.folder)
     state = store.state
     _start(job, store, tools)
     session = connect()
-    log = EventLog(job.folder / OWN_FOLDER / "oncsync.log", redact=session.redact, now=tools.now)
-    try:
-        slots = SlotBook(slots_folder(), session.base_url, job.folder, warn=warn)
-        works = plan_work(plan, state, job.terms)
-        lock_wants = (chunk.id for _, request, chunk in job.lock.chunks() if request.download)
-        run = Run(
-            works,
-            store,
-            session,
-            shelves,
-            slots,
-            job.limits,
-            Watchers(log, watcher),
-            tools,
-            wanted=lock_wants,
-            archive=plan_transfers(plan),
-        )
-        stopped = Conductor(run).work()
-        moved = shelves.settle(wanted, warn)
-        removed = _let_go(job, store, run, Watchers(log, watcher))
-    finally:
-        log.close()
+    slots = SlotBook(slots_folder(), session.base_url, job.folder, warn=warn)
+    plan = regain_orders(plan, store, slots, tools.now())
+    works = plan_work(plan, state, job.terms)
+    lock_wants = {chunk.id for _, request, chunk in job.lock.chunks() if request.download}
+    run = Run(
+        works,
+        store,
+        session,
+        shelves,
+        slots,
+        job.limits,
+        watcher,
+        tools,
+        wanted=lock_wants | {work.id for work in works},
+        archive=plan_transfers(plan),
+        lost=lambda: hold.lost,
+    )
+    stopped = Conductor(run).work()
+    moved = shelves.settle(wanted, warn)
+    removed = _let_go(job, store, run, watcher)
     return FolderResult(plan, run.counts, moved, removed, stopped)
 
 
@@ -198,18 +211,19 @@ def _let_go(job: FolderJob, store: StateStore, run: Run, watcher: Watcher) -> in
 
 def _start(job: FolderJob, store: StateStore, tools: Tools) -> None:
     """Records for whom and for what this sync is, unless the state says so already."""
-    state, claims = store.state, judge_claims(job.lock, store.state, tools.now())
+    state, claims = store.state, judge_claims(job.lock, store.state, tools.now(), job.asked)
     event = Started(
         at=tools.now(),
         manifest=job.manifest_name,
         server=job.server,
         settings=job.settings,
         entries=claims.entries,
+        filters=claims.filters,
         released=claims.released,
         claimed=claims.claimed,
     )
-    known = (state.manifest, state.server, state.settings, state.entries, state.released)
-    said = (event.manifest, event.server, event.settings, event.entries, event.released)
+    known = (state.manifest, state.server, state.settings, state.entries, state.filters, state.released)
+    said = (event.manifest, event.server, event.settings, event.entries, event.filters, event.released)
     if known != said or event.claimed:
         store.record(event)
 

@@ -6,7 +6,6 @@ Files go first, then their chunk goes from the state: after a kill in between th
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +15,8 @@ import msgspec
 
 from oncsync.atomic import folder_error
 from oncsync.engine.checks import Finding, OurFile, check_file, check_files
-from oncsync.engine.claims import judge_claims, needed_spans
-from oncsync.engine.disk import remove_empty_folders
+from oncsync.engine.claims import AskedBy, judge_claims, needed_spans
+from oncsync.engine.disk import is_in_folder, remove_empty_folders
 from oncsync.lockfile import Lock
 from oncsync.naming import fold
 from oncsync.state import ChunkState, FileRecord, Pruned, State, StateStore
@@ -39,10 +38,17 @@ class PruneFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_prune(
-    lock: Lock, state: State, steps: Mapping[str, str], folder: Path, now: datetime, *, include_vanished: bool
+    lock: Lock,
+    state: State,
+    steps: Mapping[str, str],
+    folder: Path,
+    now: datetime,
+    asked: AskedBy,
+    *,
+    include_vanished: bool,
 ) -> list[PruneFile]:
     """Gives what a prune would do, in the order of the paths. `steps` says what each chunk of the lock needs, by id."""
-    released = set(judge_claims(lock, state, now).released)
+    released = set(judge_claims(lock, state, now, asked).released)
     wanted = {chunk.id for _, _, chunk in lock.chunks()}
     needed = needed_spans(lock, steps)
     planned = []
@@ -62,11 +68,12 @@ def plan_prune(
     return sorted(planned, key=lambda one: (one.path, one.chunk))
 
 
-def unwanted_files(lock: Lock, state: State, steps: Mapping[str, str], now: datetime) -> list[OurFile]:
+def unwanted_files(lock: Lock, state: State, steps: Mapping[str, str], now: datetime, asked: AskedBy) -> list[OurFile]:
     """Gives the files of chunks that the manifest let go of, changed or not: those that a prune looks at."""
     wanted = {chunk.id for _, _, chunk in lock.chunks()}
     needed = needed_spans(lock, steps)
-    chunks = ((key, state.chunks.get(key)) for key in judge_claims(lock, state, now).released if key not in wanted)
+    released = judge_claims(lock, state, now, asked).released
+    chunks = ((key, state.chunks.get(key)) for key in released if key not in wanted)
     return [
         OurFile(key, file) for key, chunk in chunks if chunk and not _is_needed(chunk, needed) for file in chunk.files
     ]
@@ -94,16 +101,6 @@ def _is_needed(chunk: ChunkState, needed: Mapping[str, list[Span]]) -> bool:
     """Whether a chunk holds data that the lock still asks for, in another cut."""
     span = Span(chunk.begin, chunk.end)
     return any(span.overlaps(one) for one in needed.get(chunk.product, ()))
-
-
-def is_in_folder(folder: Path, path: str) -> bool:
-    """Whether a path is a file itself, reached through no link that leads out of the folder."""
-    place = folder / path
-    try:
-        is_file = stat.S_ISREG(place.lstat().st_mode)
-        return is_file and place.parent.resolve().is_relative_to(folder.resolve())
-    except OSError:
-        return False
 
 
 def prune_chunks(

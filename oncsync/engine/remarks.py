@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from oncsync.engine.placement import WantedChunk
 from oncsync.lockfile import LockEntry
-from oncsync.timespan import Span, format_instant, merge_spans
+from oncsync.timespan import Span, format_moment, merge_spans
 
 MOST_PAIRS = 12
 MOST_NAMES = 3
@@ -57,7 +57,7 @@ def _name(chunk: WantedChunk) -> str:
 
 
 def _describe_pair(first: str, second: str, spans: Sequence[Span]) -> str:
-    span = f"from {format_instant(spans[0].begin)} to {format_instant(spans[0].end)}"
+    span = f"from {format_moment(spans[0].begin)} to {format_moment(spans[0].end)}"
     more = f" and {len(spans) - 1} more times" if len(spans) > 1 else ""
     return f"{first} and {second} overlap {span}{more}: what both want is fetched twice"
 

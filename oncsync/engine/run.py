@@ -21,6 +21,7 @@ from oncsync.engine.loop import Loop
 from oncsync.engine.outcomes import explain
 from oncsync.engine.pace import DEFAULT_PACE, Pace, RunWindow, retry_wait
 from oncsync.engine.plan import PlannedChunk
+from oncsync.engine.room import Room
 from oncsync.engine.slots import SlotBook
 from oncsync.engine.transfers import Job
 from oncsync.engine.watch import Counts, Level, Notice, Watcher
@@ -31,6 +32,8 @@ from oncsync.timespan import UTC
 
 MOST_FAILED_RUNS = 3
 """After so many orders that the service could not make, a chunk is not ordered again by itself."""
+LEAST_FAILING = timedelta(days=1)
+"""How far apart the first and the last of them lie at least: a service may be out of order for hours."""
 OUTAGES = (502, 503, 504)
 """Statuses that speak of the whole service, not of one question.
 
@@ -50,9 +53,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     download_queue_size: int | None = None
     zone: tzinfo | None = None
     wait_for_window: bool = True
-    max_seconds: float | None = None
+    ends_at: float | None = None
+    """From when on nothing new begins, by the clock of the run that only grows. None: never."""
     min_free: int | None = None
-    """Bytes that stay free on the disk of the folder: below them nothing new begins. None: no matter."""
+    """Bytes that stay free on the disk of the folder, and no file is taken that needs them. None: no matter."""
 
 
 def free_space(place: Path) -> int:
@@ -86,6 +90,7 @@ class Run:
         *,
         wanted: Iterable[str],
         archive: Iterable[PlannedChunk] = (),
+        lost: Callable[[], OncsyncError | None] = lambda: None,
     ) -> None:
         self.store, self.session, self.shelves, self.slots = store, session, shelves, slots
         self.limits, self.tools, self.pace = limits, tools, tools.pace
@@ -97,6 +102,8 @@ class Run:
         """The ids of every chunk that the lock wants, whether this run is about it or not."""
         self.queue: deque[tuple[Work, Job]] = deque()
         """Files that may be asked for."""
+        self.not_ready: set[Job] = set()
+        """Files of orders that are over, which the service does not have ready yet."""
         self.archive: deque[PlannedChunk] = deque(archive)
         """Archive files that have not been asked for: as they stand in the plan, for there may be very many."""
         self.archive_again: deque[FileWork] = deque()
@@ -107,11 +114,16 @@ class Run:
         """Chunks of ours whose orders are queued or running at the service."""
         self.unconfirmed: dict[str, Work] = {}
         """Chunks with a slot whose order has no id yet."""
+        self.room = Room(shelves.folder, limits.min_free, tools.free_space)
+        self.lost = lost
+        """Tells why the folder is not ours to work in any more."""
         self.stop = threading.Event()
         self.fatal: OncsyncError | None = None
         """What ends the run at once."""
         self.closing: StoppedError | FolderError | None = None
         """Why nothing new begins any more; transfers under way end, orders stay alive at the service."""
+        self.may_begin: Callable[[], bool] = lambda: True
+        """Whether new work may begin now: asked again before a question that begins some is repeated."""
         self.counts = Counts(total=len(self.waiting) + len(self.archive))
         self._watcher = watcher
         self._successes = 0
@@ -244,6 +256,8 @@ class Run:
         self.store.record(
             Finished(at=now, chunk=work.id, outcome=outcome, reason=reason, status=status, code=code, notes=notes)
         )
+        if self.store.state.chunks[work.id].refresh is not None:
+            reason = f"{reason or 'nothing came'}; the files that are here stay"
         restrictions = restrictions_in(notes)
         self._count(outcome, is_restricted=bool(restrictions))
         if outcome == "done":
@@ -281,10 +295,12 @@ class Run:
         self.waiting.appendleft(Work(work.planned, work.terms, work.options, was_ordered_anew=True, notes=notes))
 
     def run_failed(self, work: Work, reason: str) -> None:
-        """The service could not make the order: a later run orders again, but not for ever."""
+        """The service could not make the order: a later run orders again, but not for weeks."""
         self.forget(work, reason, is_loss=True)
-        attempts = self.store.state.chunks[work.id].attempts
-        outcome: Outcome = "failed-permanent" if attempts >= MOST_FAILED_RUNS else "failed-retryable"
+        chunk, now = self.store.state.chunks[work.id], self.tools.now()
+        is_long = chunk.failing_since is not None and now - chunk.failing_since >= LEAST_FAILING
+        is_for_good = is_long and chunk.attempts >= MOST_FAILED_RUNS
+        outcome: Outcome = "failed-permanent" if is_for_good else "failed-retryable"
         self.finish(work, outcome, f"the run failed at the service: {reason}")
 
     def forget(self, work: Work, reason: str, *, is_loss: bool = False) -> None:
@@ -295,6 +311,7 @@ class Run:
 
     def drop_files(self, work: Work) -> None:
         """Takes a chunk's files from the queue."""
+        self.not_ready.difference_update(work.jobs)
         work.jobs.clear()
         self.queue = deque(one for one in self.queue if one[0] is not work)
 
@@ -316,6 +333,14 @@ class Run:
         """How long an order may take before it is given up."""
         return timedelta(hours=work.terms.max_order_hours)
 
+    def age(self, work: Work) -> timedelta:
+        """How long the order has been at work, without trusting that the clock was never set."""
+        return work.age_before + timedelta(seconds=self.tools.monotonic() - work.order_began)
+
+    def is_too_old(self, work: Work) -> bool:
+        """Whether an order has had the time that it may take (`maxOrderHours`)."""
+        return self.age(work) > self.order_life(work)
+
     # --- Words -------------------------------------------------------------------------------------------------
 
     def note(self, work: Work, messages: Iterable[str]) -> None:
@@ -331,7 +356,11 @@ class Run:
     def tell(self, event: str, text: str, work: AnyWork | None = None, *, level: Level = "info") -> None:
         """Tells whoever looks on."""
         chunk, label = (work.id, work.label) if work else (None, None)
-        self._watcher.notice(Notice(event=event, text=self.session.redact(text), level=level, chunk=chunk, label=label))
+        order, runs = (work.request_id, tuple(work.counts)) if isinstance(work, Work) else (None, ())
+        text = self.session.redact(text)
+        self._watcher.notice(
+            Notice(event=event, text=text, level=level, chunk=chunk, label=label, request_id=order, run_ids=runs)
+        )
 
     def report_progress(self) -> None:
         """Tells how far the run is."""
@@ -339,4 +368,5 @@ class Run:
         self.counts.waiting = len(self.waiting) + self.archive_left
         self.counts.transfers = self.loop.active("download")
         self.counts.queued_files = len(self.queue)
+        self.counts.not_ready = len({job.chunk for job in self.not_ready})
         self._watcher.progress(self.counts)

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,10 @@ T = TypeVar("T")
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One order that counts against the limit. `order` is its `dpRequestId`, None until the service gave it."""
+    """One order that counts against the limit. `order` is its `dpRequestId`, None until the service gave it.
+
+    `date_to` is the end that was sent: a folder that has lost its state takes its orders up by it.
+    """
 
     id: str
     chunk: str
@@ -45,6 +48,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     since: datetime
     expires: datetime
     order: int | None = None
+    date_to: datetime | None = None
 
 
 def slots_folder() -> Path:
@@ -94,13 +98,15 @@ class SlotBook:
         """Whether an order was placed for this folder."""
         return slot.folder == self._folder
 
-    def is_abandoned(self, slot: Slot) -> bool:
-        """Whether an order was placed here for a folder that is gone, or was moved: nobody there will see it end."""
-        return slot.host == self._host and not self.is_ours(slot) and not os.path.lexists(slot.folder)
+    def folders_elsewhere(self, slots: Iterable[Slot]) -> list[str]:
+        """Gives the other folders that orders were placed for."""
+        return sorted({slot.folder for slot in slots if not self.is_ours(slot)})
 
-    def take(self, chunk: str, limit: int, now: datetime, life: timedelta) -> str | None:
-        """Takes a slot for a new order; None when `limit` orders are alive."""
-        slot = self._slot(chunk, now, life, order=None)
+    def take(
+        self, chunk: str, limit: int, now: datetime, life: timedelta, date_to: datetime | None = None
+    ) -> str | None:
+        """Takes a slot for a new order of a chunk up to `date_to`; None when `limit` orders are alive."""
+        slot = self._slot(chunk, now, life, order=None, date_to=date_to)
 
         def add(slots: list[Slot]) -> str | None:
             if len(slots) >= limit:
@@ -110,12 +116,20 @@ class SlotBook:
 
         return self._change(now, add)
 
-    def adopt(self, chunk: str, order: int, now: datetime, life: timedelta, limit: int | None = None) -> str | None:
+    def adopt(
+        self,
+        chunk: str,
+        order: int,
+        now: datetime,
+        life: timedelta,
+        limit: int | None = None,
+        date_to: datetime | None = None,
+    ) -> str | None:
         """Takes over the slot of an order that lives already, also when the limit is reached: it counts either way.
 
         With a `limit`, one that has no slot begins to work only now and waits its turn: None when `limit` are alive.
         """
-        fresh = self._slot(chunk, now, life, order)
+        fresh = self._slot(chunk, now, life, order, date_to)
 
         def take_over(slots: list[Slot]) -> str | None:
             known = next((slot for slot in slots if slot.order == order), None)
@@ -150,7 +164,9 @@ class SlotBook:
         """Gives the slots that are taken."""
         return self._change(now, list)
 
-    def _slot(self, chunk: str, now: datetime, life: timedelta, order: int | None) -> Slot:
+    def _slot(
+        self, chunk: str, now: datetime, life: timedelta, order: int | None, date_to: datetime | None = None
+    ) -> Slot:
         return Slot(
             id=secrets.token_hex(8),
             chunk=chunk,
@@ -160,6 +176,7 @@ class SlotBook:
             since=now,
             expires=now + life if now < LAST_INSTANT - life else LAST_INSTANT,
             order=order,
+            date_to=date_to,
         )
 
     def _change(self, now: datetime, change: Callable[[list[Slot]], T]) -> T:

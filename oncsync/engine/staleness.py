@@ -21,7 +21,7 @@ def stale_chunks(lock: Lock, state: State) -> frozenset[str]:
     own: set[str] = set()
     others: dict[str, list[Span]] = defaultdict(list)
     for key, chunk in state.chunks.items():
-        if chunk.stale is not None:
+        if chunk.may_be_newer:
             own.add(key)
             others[chunk.product].append(Span(chunk.begin, chunk.end))
     if not own:

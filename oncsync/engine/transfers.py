@@ -17,17 +17,19 @@ import msgspec
 from oncsync.api import ArrivingFile, EndOfFiles, Expired, FailedRun, NoData, NotReady, Session, open_file
 from oncsync.api.archive import MissingFile, open_archive_file
 from oncsync.atomic import folder_error
+from oncsync.engine.room import UNLIMITED, Room, Share
 from oncsync.errors import FaultError, OncsyncError
 from oncsync.listed import ListedFile
 from oncsync.state import META
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A file to fetch: which chunk, which run, which index (`1`..N or `meta`)."""
+    """A file to fetch: which chunk, which run, which index (`1`..N or `meta`). A look takes nothing of it."""
 
     chunk: str
     run_id: int
     index: str
+    is_look: bool = False
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Broken(msgspec.Struct, frozen=True):
 
 
 class Stopped(msgspec.Struct, frozen=True):
-    """A transfer that was told to stop."""
+    """A transfer that was told to stop, or for which there is no room."""
 
 
 class Present(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ class Present(msgspec.Struct, frozen=True):
 
 Looked: TypeAlias = Present | NotReady | EndOfFiles | NoData | Expired | FailedRun
 ArchivedAnswer: TypeAlias = Fetched | MissingFile | Broken | Stopped
-Answer: TypeAlias = Fetched | NotReady | EndOfFiles | NoData | Expired | FailedRun | Broken | Stopped
+Answer: TypeAlias = Fetched | Present | NotReady | EndOfFiles | NoData | Expired | FailedRun | Broken | Stopped
 
 
 def look_at_first(session: Session, run_id: int) -> Looked:
@@ -68,20 +70,20 @@ def look_at_first(session: Session, run_id: int) -> Looked:
     return Present()
 
 
-def fetch(session: Session, job: Job, partial_folder: Path, stop: threading.Event) -> Answer:
+def fetch(session: Session, job: Job, partial_folder: Path, stop: threading.Event, room: Room = UNLIMITED) -> Answer:
     """Fetches one file; never raises for what the service or the disk does."""
     try:
         answer = open_file(session, job.run_id, "meta" if job.index == META else int(job.index))
         if not isinstance(answer, ArrivingFile):
             return answer
         with answer:
-            return _receive(answer, job, partial_folder, stop)
+            return Present() if job.is_look else _receive(answer, job, partial_folder, stop, room)
     except OncsyncError as error:
         return Broken(error)
 
 
 def fetch_archived(
-    session: Session, file: ListedFile, job: Job, partial_folder: Path, stop: threading.Event
+    session: Session, file: ListedFile, job: Job, partial_folder: Path, stop: threading.Event, room: Room
 ) -> ArchivedAnswer:
     """Fetches one archive file from its start; never raises for what the service or the disk does."""
     try:
@@ -89,13 +91,19 @@ def fetch_archived(
         if not isinstance(answer, ArrivingFile):
             return answer
         with answer:  # a body without a byte came this far only where the listing says so
-            return _receive(answer, job, partial_folder, stop, may_be_empty=True)
+            return _receive(answer, job, partial_folder, stop, room, may_be_empty=True)
     except OncsyncError as error:
         return Broken(error)
 
 
 def _receive(
-    arriving: ArrivingFile, job: Job, partial_folder: Path, stop: threading.Event, *, may_be_empty: bool = False
+    arriving: ArrivingFile,
+    job: Job,
+    partial_folder: Path,
+    stop: threading.Event,
+    room: Room,
+    *,
+    may_be_empty: bool = False,
 ) -> Fetched | Broken | Stopped:
     """Writes the body to a partial file of a name that no other process uses, removed unless it is whole."""
     name = f"{job.chunk}-{job.run_id}-{job.index}.{secrets.token_hex(4)}.part"
@@ -104,11 +112,12 @@ def _receive(
     count = 0
     is_whole = False
     try:
-        with open(path, "xb", buffering=0) as stream:
+        with Share(room, arriving.length) as share, open(path, "xb", buffering=0) as stream:
             for block in arriving.blocks():
-                if stop.is_set():
+                if stop.is_set() or not share.covers(len(block)):
                     return Stopped()
                 _write_all(stream, block)
+                share.wrote(len(block))
                 hasher.update(block)
                 count += len(block)
         if count == 0 and arriving.length != 0 and not may_be_empty:

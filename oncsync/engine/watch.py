@@ -13,13 +13,19 @@ Tell: TypeAlias = Callable[[str], None]
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One event: a name that scripts can rely on, the chunk it is about, and a sentence for people."""
+    """One event: a name that scripts can rely on, the chunk and the order it is about, and a sentence for people."""
 
     event: str
     text: str
     level: Level = "info"
     chunk: str | None = None
     label: str | None = None
+    request_id: int | None = None
+    """ONC's `dpRequestId` of the order: what their help desk asks for."""
+    run_ids: tuple[int, ...] = ()
+    """Its `dpRunId`s, as far as they are known."""
+    exit_code: int | None = None
+    """Of the end of a run: what it ended with."""
 
 
 class Counts(msgspec.Struct, kw_only=True, rename="camel"):
@@ -35,6 +41,8 @@ class Counts(msgspec.Struct, kw_only=True, rename="camel"):
     waiting: int = 0
     transfers: int = 0
     queued_files: int = 0
+    not_ready: int = 0
+    """Chunks of which a file is not ready at ONC though their order is over; it is asked for again and again."""
     files: int = 0
     bytes: int = 0
 

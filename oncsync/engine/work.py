@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count as counting
+from itertools import takewhile
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -18,7 +20,7 @@ from oncsync.engine.access import Holder
 from oncsync.engine.outcomes import explain, judge_download
 from oncsync.engine.pace import Pace
 from oncsync.engine.plan import PlannedChunk, Terms
-from oncsync.engine.transfers import Answer, Broken, Fetched, Job, Stopped
+from oncsync.engine.transfers import Answer, Broken, Fetched, Job, Present, Stopped
 from oncsync.listed import ListedFile
 from oncsync.lockfile import describe_request
 from oncsync.state import META, FileRecord
@@ -53,9 +55,13 @@ class Work:
     was_ordered_anew: bool = False
     was_corrected: bool = False
     counts: dict[int, int | None] = field(default_factory=dict)
+    came: dict[int, int] = field(default_factory=dict)
+    """The last file that ever came of each run, whether or not it is still here."""
     ends_to_trust: int = ENDS_TO_TRUST
     ends_seen: dict[Job, int] = field(default_factory=dict)
     """How often the service said that it has no such file, for runs whose length is not known."""
+    perhaps_expired: set[int] = field(default_factory=set)
+    """Runs whose end was a 410 and whose length is not known: either no more files, or none any more."""
     jobs: dict[Job, int] = field(default_factory=dict)
     """Files that are not settled, with how often each was tried."""
     fetching_since: float = 0.0
@@ -66,6 +72,12 @@ class Work:
     """Files that came in an earlier run, or perhaps before their run was over (open question 18)."""
     if_no_file: Callable[[], None] | None = None
     """What to do where no file is no word that there are no data."""
+    is_in_doubt: bool = False
+    """Whether files are asked for though nobody says that the order is over."""
+    if_at_work: Callable[[], None] | None = None
+    """What to do in doubt when a file is still to come."""
+    unchanged_since: float = 0.0
+    """When the doubt began, or the last file came."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -83,16 +95,26 @@ class Work:
     def jobs_of_runs(self, settled: set[tuple[int, str]]) -> list[Job]:
         """Gives the data files to ask for once the runs are over: those announced, and one beyond (open question 8)."""
         jobs = []
-        for run_id, count in self.counts.items():
+        for run_id in self.counts:
             here = {int(index) for run, index in settled if run == run_id and index != META}
-            last = max([count or 0, *here]) + 1
-            lacking = (index for index in range(1, last + 1) if index not in here)
-            if count is None or count > MOST_ANNOUNCED:  # one after the other, from the first that is not here
-                indexes = [next(lacking)]
-            else:
-                indexes = list(lacking)
+            lacking, beyond = (index for index in counting(1) if index not in here), self.listed(run_id) + 1
+            first = next(lacking)
+            indexes = (first, *takewhile(lambda index, last=beyond: index <= last, lacking))  # type: ignore[misc]
             jobs += [Job(self.id, run_id, str(index)) for index in indexes]
         return jobs
+
+    def least(self, run_id: int) -> int:
+        """Gives how many files a run has at least: those that it announced, and those that ever came of it."""
+        return max(self.counts.get(run_id) or 0, self.came.get(run_id, 0))
+
+    def listed(self, run_id: int) -> int:
+        """Gives how many files of a run are asked for at once; those after them one by one."""
+        least = self.least(run_id)
+        return least if least <= MOST_ANNOUNCED else 0
+
+    def looks(self) -> list[Job]:
+        """Gives a look at the first file of each run that is perhaps expired: then it is gone too (open question 7)."""
+        return [Job(self.id, run_id, "1", is_look=True) for run_id in sorted(self.perhaps_expired)]
 
     def meta_jobs(self, settled: set[tuple[int, str]]) -> list[Job]:
         """Gives the metadata files to ask for, one per run."""
@@ -184,6 +206,8 @@ def react_to_file(work: Work, job: Job, answer: Answer, tries: int, waited: floa
     """Says what an answer about one file means. `waited` is how long the file has been asked for, in seconds."""
     if isinstance(answer, Fetched):
         return Keep(answer, _next_index(work, job))
+    if isinstance(answer, Present):
+        return Settle()
     if isinstance(answer, Stopped):
         return Again("broken")
     if isinstance(answer, EndOfFiles) and answer.is_page and tries < _tries_of_a_page(work, job, pace):
@@ -212,15 +236,13 @@ def _tries_of_a_page(work: Work, job: Job, pace: Pace) -> int:
 def _next_index(work: Work, job: Job) -> Job | None:
     if job.index == META:
         return None
-    count = work.counts.get(job.run_id)
-    is_open_ended = count is None or count > MOST_ANNOUNCED or int(job.index) > count
+    is_open_ended = int(job.index) > work.listed(job.run_id)
     return Job(job.chunk, job.run_id, str(int(job.index) + 1)) if is_open_ended else None
 
 
 def _is_beyond(work: Work, job: Job) -> bool:
-    """Whether a file comes after those that its run announced."""
-    count = work.counts.get(job.run_id)
-    return count is not None and int(job.index) > count
+    """Whether a file comes after all that its run announced, and after all that came."""
+    return work.counts.get(job.run_id) is not None and int(job.index) > work.least(job.run_id)
 
 
 def _is_probe(work: Work, job: Job) -> bool:
@@ -259,11 +281,16 @@ def _react_beyond(work: Work, job: Job, answer: Answer, tries: int, waited: floa
         return Fail(PAGE_IN_PLACE)
     if isinstance(answer, Broken) and judge_download(answer.error) != "forget":
         return _react_to_break(answer, tries, pace)
-    return Settle() if _is_probe(work, job) else _believe_end(work, job)
+    return Settle() if _is_probe(work, job) else _believe_end(work, job, answer)
 
 
-def _believe_end(work: Work, job: Job) -> Reaction:
-    """Takes a "no more files" of a run of unknown length for true once it was heard often enough (open question 8)."""
+def _believe_end(work: Work, job: Job, answer: Answer) -> Reaction:
+    """Takes a "no more files" of a run of unknown length for true once it was heard often enough (open question 8).
+
+    After a 410 the run's first file has the last word, for an expired run answers that at every index.
+    """
+    if isinstance(answer, Expired) and job.index != "1":
+        work.perhaps_expired.add(job.run_id)
     work.ends_seen[job] = work.ends_seen.get(job, 0) + 1
     return Settle() if work.ends_seen[job] >= work.ends_to_trust else Again("late")
 
@@ -297,15 +324,17 @@ def _react_to_break(answer: Broken, tries: int, pace: Pace) -> Reaction:
 
 
 def _react_to_absence(work: Work, job: Job, answer: EndOfFiles | NoData | Expired, tries: int, pace: Pace) -> Reaction:
-    """404, 204 and 410 are a fault or an expiry before the end of what was announced (open question 7)."""
-    count = work.counts.get(job.run_id)
+    """404, 204 and 410 are a fault or an expiry at a file that was announced, or that came once (open question 7)."""
+    count, is_inside = work.counts.get(job.run_id), int(job.index) <= work.least(job.run_id)
     if isinstance(answer, EndOfFiles) and answer.is_page:
         return Fail(PAGE_IN_PLACE)
-    if isinstance(answer, Expired) and (count is not None or job.index == "1"):
+    if isinstance(answer, Expired) and (is_inside or job.index == "1"):
         return Reorder("the files were deleted at the service", is_loss=True)
-    if count is None:
-        return _believe_end(work, job)
+    if not is_inside:
+        return _believe_end(work, job, answer)
     if tries < pace.late_file_attempts:
         return Again("late")
+    if count is None or int(job.index) > count:
+        return Fail(f"file {job.index} came once, and the service has it no more", is_missing=True)
     announced = "1 file" if count == 1 else f"{count} files"
     return Fail(f"the service announced {announced}, but has no file {job.index}", is_missing=True)

@@ -11,6 +11,8 @@ from oncsync.manifest.model import DEFAULT_SPLITS, Download, Request, Settings
 from oncsync.timespan import format_instant, is_relative, parse_end, parse_instant
 
 _DIGEST_LENGTH = 20
+_NO_FILTERS = ("download", "latest", "keep", "maxOrderHours", "lateDays", "refreshOpen")
+"""Members of a meaning that do not say what is asked for."""
 
 
 def effective_split(settings: Settings, entry: Download | Request) -> tuple[str, str]:
@@ -46,6 +48,15 @@ def entry_digest(entry: Download | Request, settings: Settings) -> str:
     written = {key: value for key, value in meaning.items() if value not in (None, (), [], {})}
     content = msgspec.json.encode(written, order="sorted")
     return hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]
+
+
+def filter_digest(entry: Download | Request) -> str:
+    """Gives 20 hex digits that stand for what an entry asks for, whenever, cut and kept however, and named whatever."""
+    meaning = _download_meaning(entry) if isinstance(entry, Download) else _request_meaning(entry)
+    written = {
+        key: value for key, value in meaning.items() if key not in _NO_FILTERS and value not in (None, (), [], {})
+    }
+    return hashlib.sha256(msgspec.json.encode(written, order="sorted")).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _download_meaning(download: Download) -> dict[str, Any]:

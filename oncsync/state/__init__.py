@@ -22,6 +22,7 @@ from oncsync.state.events import (
     Synced,
     apply_event,
 )
+from oncsync.state.reach import data_end
 from oncsync.state.records import (
     FINAL_OUTCOMES,
     META,
@@ -30,8 +31,10 @@ from oncsync.state.records import (
     FileRecord,
     Order,
     Outcome,
+    Refresh,
     Stale,
     State,
+    has_failed,
     restrictions_in,
 )
 from oncsync.state.store import StateStore, parse_state, render_state, state_files
@@ -58,6 +61,7 @@ __all__ = [
     "Ordering",
     "Outcome",
     "Pruned",
+    "Refresh",
     "Restored",
     "Running",
     "Stale",
@@ -67,6 +71,8 @@ __all__ = [
     "StateStore",
     "Synced",
     "apply_event",
+    "data_end",
+    "has_failed",
     "parse_state",
     "render_state",
     "restrictions_in",

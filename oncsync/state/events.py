@@ -5,9 +5,9 @@ An event is one line of the journal; applying the events since the snapshot to t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -20,9 +20,11 @@ from oncsync.state.records import (
     FileRecord,
     Order,
     Outcome,
+    Refresh,
     Stale,
     State,
 )
+from oncsync.state.refreshing import is_made_since, keep_files, order_behind
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag_field="event"):
@@ -36,6 +38,7 @@ class Started(_Event, frozen=True, tag="started"):
     server: str
     settings: dict[str, str | int | float | bool | None] = {}
     entries: dict[str, str] = {}
+    filters: dict[str, str] = {}
     released: tuple[str, ...] = ()
     claimed: dict[str, str] = {}
     """Chunks that another entry wants now, by id."""
@@ -196,7 +199,7 @@ def apply_event(state: State, event: Event) -> None:
 
 def _start(state: State, event: Started) -> None:
     state.manifest, state.server, state.settings = event.manifest, event.server, dict(event.settings)
-    state.entries, state.released = dict(event.entries), event.released
+    state.entries, state.filters, state.released = dict(event.entries), dict(event.filters), event.released
     for key, entry in event.claimed.items():
         if key in state.chunks:
             state.chunks[key] = msgspec.structs.replace(state.chunks[key], entry=entry)
@@ -220,6 +223,8 @@ def _ordering(chunk: ChunkState | None, event: Ordering) -> ChunkState:
     return msgspec.structs.replace(
         chunk,
         order=order,
+        held_order=order_behind(chunk),
+        refresh=None,
         files=_known_files(chunk),
         arriving=(),
         corrected=corrected,
@@ -281,8 +286,11 @@ def _changed(chunk: ChunkState, event: ChunkEvent) -> ChunkState:
         return replace(chunk, files=_in_order((*chunk.files, *wanted)), dropped=rest)
     if isinstance(event, Forgotten):
         lost = {"outcome": "expired", "reason": event.reason, "at": event.at}
-        attempts = chunk.attempts + event.is_loss
-        return replace(chunk, order=None, files=_known_files(chunk), arriving=(), attempts=attempts, **lost)
+        if event.is_loss:
+            chunk = replace(chunk, attempts=chunk.attempts + 1, failing_since=chunk.failing_since or event.at)
+        if chunk.is_refreshing:
+            return keep_files(chunk, _refresh(chunk, lost), chunk.notes)
+        return replace(chunk, order=None, files=_known_files(chunk), arriving=(), **lost)
     if chunk.order is None:
         return chunk
     if isinstance(event, Ordered):
@@ -297,6 +305,10 @@ def _changed(chunk: ChunkState, event: ChunkEvent) -> ChunkState:
 
 
 def _finished(chunk: ChunkState, event: Finished) -> ChunkState:
+    if event.outcome != "done" and chunk.is_refreshing:
+        said = {name: getattr(event, name) for name in ("at", "outcome", "reason", "status", "code")}
+        return keep_files(chunk, _refresh(chunk, said), event.notes)
+    refresh = None if chunk.is_refreshing else chunk.refresh
     chunk = msgspec.structs.replace(
         chunk,
         outcome=event.outcome,
@@ -308,24 +320,32 @@ def _finished(chunk: ChunkState, event: Finished) -> ChunkState:
     )
     if event.outcome not in FINAL_OUTCOMES:
         return chunk
+    chunk = msgspec.structs.replace(chunk, attempts=0, failing_since=None)
     asked = {"fetched_to": chunk.order.date_to, "asked_at": chunk.order.at} if chunk.order else {}
-    if chunk.order and chunk.stale and chunk.stale.is_cured_by(chunk.order.at):
-        chunk = msgspec.structs.replace(chunk, stale=None)
+    if chunk.order and chunk.stale and chunk.stale.is_cured_by(chunk.order.at) and is_made_since(chunk):
+        chunk = msgspec.structs.replace(chunk, stale=None, seen=chunk.seen | chunk.stale.ahead)
     if event.outcome == "done":
-        whole = msgspec.structs.replace(_with_arrived_files(chunk), attempts=0, **asked)
+        whole = msgspec.structs.replace(_with_arrived_files(chunk), held_order=None, refresh=refresh, **asked)
         return msgspec.structs.replace(whole, listed=whole.coming, coming=None) if whole.coming else whole
-    return msgspec.structs.replace(chunk, arriving=(), attempts=0, **asked)
+    return msgspec.structs.replace(chunk, arriving=(), **asked)
+
+
+def _refresh(chunk: ChunkState, said: Mapping[str, Any]) -> Refresh:
+    """Gives what became of an order that was to replace held files."""
+    before = chunk.refresh
+    asked = before.asked_at if before else chunk.order.at if chunk.order else said["at"]
+    return Refresh(asked_at=asked, **said)
 
 
 def _with_arrived_files(chunk: ChunkState) -> ChunkState:
-    """Gives the chunk once an order is done: it holds the order's files; a file fetched again replaces only itself.
+    """Gives the chunk once an order is done: it holds that order's files; one that is fetched again replaces itself.
 
     Of files with one name and the same bytes it holds the first (open questions 17 and 19).
     """
-    runs = set(chunk.order.run_ids) if chunk.order else set()
+    runs = set(chunk.order.run_ids) if chunk.order and not chunk.held_order else set()
     arrived = {file.key for file in chunk.arriving}
     kept = [file for file in chunk.files if file.run_id in runs and file.key not in arrived]
-    gone = [file for file in chunk.files if file.run_id not in runs]
+    gone = [file for file in chunk.files if file.run_id not in runs and file.key not in arrived]
     files = _in_order((*kept, *chunk.arriving))
     firsts: dict[tuple[str | int, ...], FileRecord] = {}
     for file in files:

@@ -100,10 +100,29 @@ class Stale(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     archived: datetime | None = None
     devices: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    ahead: dict[str, datetime] = {}
+    """Those that the archive dates after `at`, by name: a date is no news to an order that came after it was seen."""
 
     def is_cured_by(self, asked: datetime) -> bool:
-        """Whether an order that was placed at an instant was made from all of those raw files."""
-        return asked > (self.archived or self.at)
+        """Whether an order that was placed at an instant was made from all of those raw files.
+
+        It was when they were archived, or were seen, before it: dates may be misread by a zone (open question 31).
+        """
+        return asked > min(self.archived or self.at, self.at)
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """An order that was to replace held files and brought none: they stay, and so does what is known of them.
+
+    `asked_at` is when it was placed, `at` when it ended; the rest is what the service said.
+    """
+
+    asked_at: datetime
+    at: datetime
+    outcome: Outcome
+    reason: str | None = None
+    status: int | None = None
+    code: int | None = None
 
 
 class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -127,11 +146,17 @@ class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     asked_at: datetime | None = None
     """When that order was placed."""
     order: Order | None = None
+    held_order: Order | None = None
+    """The order that `files` came from, while another one is to replace them."""
+    refresh: Refresh | None = None
+    """The last order that was to replace `files`, if it brought none."""
     files: tuple[FileRecord, ...] = ()
     arriving: tuple[FileRecord, ...] = ()
     superseded: tuple[FileRecord, ...] = ()
     attempts: int = 0
     """How many orders in a row the service could not make, or made and lost."""
+    failing_since: datetime | None = None
+    """When that was said of the first of them."""
     corrected: dict[str, str] | None = None
     """The options the service accepted in place of those asked for, which the next order starts from."""
     entry: str = ""
@@ -145,6 +170,35 @@ class ChunkState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """Files that were let go on purpose: they are known, and not fetched again until they are restored."""
     stale: Stale | None = None
     """Raw files that were archived since, when somebody looked; None again once an order after them is whole."""
+    seen: dict[str, datetime] = {}
+    """Raw files that the files were made from though the archive dates them later, with those dates."""
+
+    @property
+    def last_asked(self) -> datetime | None:
+        """When the last order that came to an end was placed, whether or not it brought the files that are held."""
+        return self.refresh.asked_at if self.refresh else self.asked_at
+
+    @property
+    def is_refreshing(self) -> bool:
+        """Whether another order than that behind the held files is to replace them, or was and is gone."""
+        is_lost = self.refresh is not None and self.refresh.outcome == "expired"
+        is_held = self.outcome == "done" and bool(self.files) and bool(self.product)
+        return is_held and (is_lost or self.order is None or self.order.at != self.asked_at)
+
+    @property
+    def may_be_newer(self) -> bool:
+        """Whether raw files were archived since, and no order that came after them was answered."""
+        asked = self.last_asked
+        return self.stale is not None and (asked is None or not self.stale.is_cured_by(asked))
+
+
+def has_failed(chunk: ChunkState) -> bool:
+    """Whether the last that is known of a chunk is that it failed: no order was placed for it since."""
+    if chunk.refresh is not None:
+        return chunk.refresh.outcome not in FINAL_OUTCOMES
+    if chunk.outcome is None or chunk.outcome in FINAL_OUTCOMES:
+        return False
+    return chunk.order is None or chunk.at is None or chunk.order.at <= chunk.at
 
 
 class State(msgspec.Struct, kw_only=True, rename="camel"):
@@ -160,6 +214,8 @@ class State(msgspec.Struct, kw_only=True, rename="camel"):
     """When the archive was last asked, for everything that is here, which raw files were archived since."""
     entries: dict[str, str] = {}
     """The entries of the lock of the last sync, with their digests."""
+    filters: dict[str, str] = {}
+    """What they asked for, whenever: the digests of their filters, as far as they were known."""
     released: tuple[str, ...] = ()
     """Chunks that people no longer want: their entry changed or went, and the lock names them no more."""
     chunks: dict[str, ChunkState] = {}

@@ -3,8 +3,8 @@
 Recording an event appends one line, whatever the size of the state. A line ends with the CRC of what stands before it,
 so a torn or damaged tail is noticed and dropped. The snapshot names its generation; a journal of an older generation is
 already part of it. A journal names its format too, so that an older oncsync does not take a newer one's for damaged.
-The snapshot before and the journal that led from it to this one are kept (`.previous`): a snapshot that cannot be read
-is made again from them.
+The snapshot before and the journal that led from it to this one are kept (`.previous`): a snapshot that cannot be read,
+is gone or is older than its journal is made again from them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from oncsync.atomic import folder_error, write_atomic
+from oncsync.atomic import folder_error, remove_leftovers, write_atomic
 from oncsync.errors import FolderError, InputError
 from oncsync.state.events import Event, Ordered, Ordering, Running, apply_event
 from oncsync.state.records import State
@@ -46,7 +46,9 @@ class _Header(msgspec.Struct):
 
 
 class DamagedStateError(InputError):
-    """A snapshot or a journal that is no document of ours any more."""
+    """A snapshot or a journal that is no document of ours any more, or not the one that belongs there."""
+
+    what = "was damaged"
 
 
 def state_files(path: Path) -> tuple[Path, ...]:
@@ -65,12 +67,13 @@ class StateStore:
     def __init__(self, path: Path, *, notice: Callable[[str], None] = lambda text: None) -> None:
         """Reads snapshot and journal at `path`; tells `notice` about a tail that was dropped, and of what was rebuilt.
 
-        Raises `InputError` for a newer format, and for a snapshot that can neither be read nor be rebuilt.
+        Raises `InputError` for a newer format, and for a snapshot that can neither be taken as it is nor be rebuilt.
         """
         self.path = path
         self.journal_path = path.with_suffix(".journal")
         # In this order: a journal that a running sync starts after its snapshot never meets the snapshot before.
         content = _read(self.journal_path) or b""
+        is_first = not any(_beside(one, _PREVIOUS).exists() for one in (path, self.journal_path))
         self._notice = notice
         self._journal: int | None = None
         self._recorded = 0
@@ -79,7 +82,7 @@ class StateStore:
         self._is_cut = False
         self._is_rebuilt = False
         try:
-            self.state = _read_snapshot(path)
+            self.state = self._read_newest(content, is_first)
         except DamagedStateError as fault:
             self._rebuild(content, fault)
         self._whole_bytes = self._replay(content) if content else 0
@@ -100,6 +103,7 @@ class StateStore:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
             if self._is_rebuilt:
                 self._replace_damaged_snapshot()
             if self._is_damaged:
@@ -115,6 +119,13 @@ class StateStore:
             os.ftruncate(self._journal, self._whole_bytes)
         except OSError as error:
             raise folder_error(self.journal_path, error) from error
+
+    def _remove_leftovers(self) -> None:
+        """Removes what killed writers left half written; this one is alone, or there would be no journal to open."""
+        for place in state_files(self.path):
+            remove_leftovers(place, older_than=0)
+        with contextlib.suppress(OSError):
+            _unkept(self.path).unlink()
 
     def record(self, event: Event) -> None:
         """Appends one event to the journal, then applies it.
@@ -181,11 +192,29 @@ class StateStore:
             self._journal = None
             self._is_torn = False
 
+    def _read_newest(self, journal: bytes, is_first: bool) -> State:
+        """Reads the snapshot; raises `DamagedStateError` where it is not the one that the journal follows (rule 3).
+
+        A journal that is older than the snapshot is what a kill between the two leaves.
+        """
+        generation = (_generation(journal, self.journal_path.name) if journal else None) or 0
+        content = _read(self.path)
+        if content is None:
+            if generation or not is_first:
+                raise _misplaced(self.path.name, "is gone")
+            return State()
+        state = parse_state(content, self.path.name)
+        if generation > state.generation:
+            raise _misplaced(self.path.name, f"is older than `{self.journal_path.name}`")
+        return state
+
     def _rebuild(self, journal: bytes, fault: DamagedStateError) -> None:
-        """Starts from the snapshot before a damaged one; raises `fault` unless the journals lead on without a gap."""
+        """Starts from the snapshot before the one at fault; raises `fault` unless the journals lead on from it."""
         name = self.journal_path.name
         try:
-            self.state = _read_snapshot(_beside(self.path, _PREVIOUS))
+            before = _beside(self.path, _PREVIOUS)
+            content = _read(before)
+            self.state = State() if content is None else parse_state(content, before.name)
             between = _read(_beside(self.journal_path, _PREVIOUS)) or b""
             follows = self.state.generation
             if between and _generation(between, name) == follows:
@@ -200,11 +229,12 @@ class StateStore:
             raise fault
         self.state.generation = follows
         self._is_rebuilt = True
-        self._notice(f"`{self.path.name}` was damaged; it is made again from the one before it, and nothing is lost")
+        self._notice(f"`{self.path.name}` {fault.what}; it is made again from the one before it, and nothing is lost")
 
     def _replace_damaged_snapshot(self) -> None:
         """Writes what was rebuilt in the place of what was damaged, which is kept for a person to look at."""
-        write_atomic(_beside(self.path, _DAMAGED), self.path.read_bytes())
+        if (damaged := _read(self.path)) is not None:
+            write_atomic(_beside(self.path, _DAMAGED), damaged)
         self.snapshot()
         self._is_rebuilt = False
         # A copy, no link: one more damage to the file must not hit both names of it.
@@ -221,7 +251,6 @@ class StateStore:
             return 0
         if header.generation < self.state.generation:
             return 0
-        self.state.generation = header.generation
         whole = len(first)
         for line in lines:
             event = _read_event(line, name)
@@ -268,8 +297,7 @@ def parse_state(content: bytes, name: str) -> State:
 
 def _keep(path: Path) -> None:
     """Keeps a file as it is under its other name; a disk that has no room for that ends nothing."""
-    kept = _beside(path, _PREVIOUS)
-    fresh = _beside(kept, ".part")
+    kept, fresh = _beside(path, _PREVIOUS), _unkept(path)
     try:
         fresh.unlink(missing_ok=True)
         try:
@@ -283,6 +311,11 @@ def _keep(path: Path) -> None:
         return
 
 
+def _unkept(path: Path) -> Path:
+    """Gives the name that what is kept has until it is whole."""
+    return _beside(path, f"{_PREVIOUS}.part")
+
+
 def _unreadable(name: str, reason: Exception) -> DamagedStateError:
     return DamagedStateError(
         f"`{name}` is not a state document of oncsync: {reason}",
@@ -291,16 +324,21 @@ def _unreadable(name: str, reason: Exception) -> DamagedStateError:
     )
 
 
+def _misplaced(name: str, what: str) -> DamagedStateError:
+    fault = DamagedStateError(
+        f"`{name}` {what}: what happened since is not all known",
+        hint="nothing was changed; put the whole folder of the state back from one backup. "
+        "Without a state every file is fetched again, beside those that are here",
+    )
+    fault.what = what
+    return fault
+
+
 def _newer(name: str, version: int) -> InputError:
     return InputError(
         f"`{name}` has format version {version}; this oncsync reads up to {STATE_VERSION}",
         hint="install a newer oncsync",
     )
-
-
-def _read_snapshot(path: Path) -> State:
-    content = _read(path)
-    return State() if content is None else parse_state(content, path.name)
 
 
 def _read(path: Path) -> bytes | None:

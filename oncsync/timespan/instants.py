@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 
 import msgspec
 
@@ -178,6 +178,12 @@ def format_instant(instant: datetime) -> str:
     if instant.tzinfo is UTC and not instant.microsecond:  # what nearly all are, written ten times as fast
         return f"{_encode(instant)[1:-2].decode()}.000Z"
     return instant.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def format_moment(instant: datetime, zone: tzinfo | None = UTC) -> str:
+    """Gives an instant for people: to the minute, with the name of the zone it is told in (None: the machine's)."""
+    local = instant.astimezone(zone)
+    return f"{local:%Y-%m-%d %H:%M} {getattr(zone, 'key', None) or local.tzname()}"
 
 
 def format_stamp(instant: datetime) -> str:

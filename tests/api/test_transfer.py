@@ -253,6 +253,26 @@ def test_a_good_status_that_is_not_the_file_is_a_fault(serve: Serve, connect: Co
         ask(serve, connect, reply)
 
 
+LIES = [b"[]", b"null", b"7", b'"x"', b"[null]", b"{}", b"[[[", b"[" * 100_000, '{"a":1}'.encode("utf-16"), b"\xff{"]
+
+
+@pytest.mark.parametrize("body", LIES, ids=lambda body: repr(body[:12]))
+def test_json_that_nobody_calls_a_file_is_no_file(serve: Serve, connect: Connect, body: bytes) -> None:
+    """F6, rule 7, onc-api.md 1.6: a product comes with a name, one in JSON too."""
+    with pytest.raises(FaultError, match="in place of the file"):
+        ask(serve, connect, Reply(200, body, {"Content-Type": "application/json;charset=UTF-8"}))
+    assert fetch(serve, connect, Reply.of_file(body, "A.json", headers={"Content-Type": "application/json"})) == body
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"a": 1}', b' [{"status": "x"}]\n'])
+def test_a_body_that_is_all_json_is_no_file_whatever_its_type(serve: Serve, connect: Connect, body: bytes) -> None:
+    """A bare number may be a text, and what is longer than a block is no answer of the service."""
+    with pytest.raises(FaultError, match="in place of the file"):
+        ask(serve, connect, Reply(200, body))
+    for data in (b"7", b"null", b"[" + b" " * BLOCK_SIZE + b"]"):
+        assert fetch(serve, connect, Reply(200, data)) == data
+
+
 @pytest.mark.parametrize(
     ("name", "body", "kind"),
     [

@@ -46,6 +46,21 @@ def test_no_orders_nothing_and_ends_well(many: World, oncsync: Command, terminal
     assert many.asked("request") == 3
 
 
+def test_ctrl_c_at_the_question_is_ctrl_c_and_nothing_is_said_of_orders(
+    many: World, oncsync: Command, terminal: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None was ever placed."""
+
+    def interrupt(question: str, **how: object) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", interrupt)
+    said = oncsync("sync")
+    assert said.code == 130
+    assert "Interrupted. What was done is recorded" in said.err
+    assert "alive" not in said.err
+
+
 def test_what_is_here_already_is_not_counted(many: World, oncsync: Command, terminal: Asked) -> None:
     """One more month is not much, and nothing to do is nothing to ask about."""
     many.sync()

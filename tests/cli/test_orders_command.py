@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from oncsync.engine.folder import FolderLock
+from oncsync.sandbox import json_reply
 from tests.cli.conftest import Command
 from tests.faults.staging import (
     AFTER_RUNNING,
@@ -18,6 +19,7 @@ from tests.faults.staging import (
     asked_of,
     kill_after,
     refused,
+    slot_book,
     taken_slots,
     the_chunk,
 )
@@ -201,6 +203,48 @@ def test_an_unknown_name_gets_a_near_one(oncsync: Command, alive: World) -> None
     assert "did you mean `axis`?" in said.err
     assert oncsync("cancel").code == 2
     assert oncsync("cancel", "axis", "--all").code == 2
+
+
+def test_an_order_that_is_over_is_never_taken_for_another(oncsync: Command, alive: World) -> None:
+    """Whoever believed a near number would cancel hours of work; `show` knows the order still."""
+    number = str(request_id(alive))
+    near = number[:-1] + str((int(number[-1]) + 1) % 10)
+    said = oncsync("cancel", near, "--yes")
+    assert said.code == 2
+    assert number not in said.err
+    assert f"`oncsync show {near}`" in said.err
+    assert oncsync("cancel", number, "--yes").code == 0
+    assert oncsync("cancel", number, "--yes").code == 2
+    assert "cancelled" in oncsync("show", number).out
+    assert [asked["dpRequestId"] for asked in asked_of(alive.sandbox, "cancel")] == [number]
+
+
+def test_a_finished_order_is_called_so_and_never_cancelled(oncsync: Command, alive: World) -> None:
+    """Rule 3: its files are ready, and the next sync fetches them."""
+    alive.sandbox.interfere = answers(status=lambda asked: json_reply({"searchHdrStatus": "COMPLETED"}))
+    said = oncsync("orders", "--check")
+    assert said.out.rstrip().endswith("1 order: 0 at work, 1 finished (`oncsync sync` fetches the files)")
+    (one,) = listed(oncsync, "--check")
+    assert one["isFinished"] is True
+    said = oncsync("cancel", "--all", "--yes")
+    assert (said.code, said.out) == (0, "No order of this folder is alive\n")
+    assert "1 finished" in said.err
+    assert asked_of(alive.sandbox, "cancel") == []
+    assert the_chunk(alive).order is not None
+    alive.write(ONE_MONTH.replace("2015", "2016"))
+    alive.project().resolve()
+    assert oncsync("cancel", "--all", "--yes").out == "1 order cancelled\n", "nobody wants its files any more"
+
+
+def test_what_the_service_says_of_them_is_summed_up(oncsync: Command, alive: World) -> None:
+    assert oncsync("orders", "--check").out.rstrip().endswith("1 order: 1 at work")
+    alive.sandbox.interfere = answers(status=lambda asked: refused(400, 127, "Invalid id"))
+    assert oncsync("orders", "--check").out.rstrip().endswith("1 order: 0 at work, 1 in a state that is not known")
+
+
+def test_an_order_without_a_slot_may_be_over(oncsync: Command, alive: World) -> None:
+    slot_book(alive).path.unlink()
+    assert "1 order alive or over, 0 of them within the limit of `runThreads`; `--check`" in oncsync("orders").out
 
 
 def test_the_answer_is_versioned_json(oncsync: Command, alive: World) -> None:

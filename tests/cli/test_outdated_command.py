@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from oncsync.api import RetryPolicy, Session
-from oncsync.cli import discovering
+from oncsync.cli import folding
 from oncsync.engine.folder import FolderLock
 from oncsync.sandbox import Reply, json_reply
 from oncsync.state import ChunkState, Event, StateStore
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Said
 from tests.faults.staging import Asking, answers, asked_of, down, real_answer, refused
 from tests.support.world import CTD_CSV, World
 
@@ -110,17 +110,23 @@ def test_what_was_archived_again_is_told_stays_told_and_is_fetched_again(
     assert orders(world) == placed + 1
 
 
+def test_cron_hears_nothing_of_a_week_in_which_nothing_became_stale(oncsync: Command, world: World) -> None:
+    """Cron mails what is printed, a line of headings too; the exit code says that all is well."""
+    world.sync()
+    assert oncsync("outdated") == Said(0, "", "")
+
+
 def test_on_a_terminal_a_table_and_a_sentence(oncsync: Command, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.sync()
-    monkeypatch.setattr(discovering, "is_terminal", lambda: True)
-    monkeypatch.setattr(discovering, "terminal_width", lambda: 200)
+    monkeypatch.setattr(folding, "is_terminal", lambda: True)
+    monkeypatch.setattr(folding, "terminal_width", lambda: 200)
     assert oncsync("outdated").out == "Nothing may be stale: 1 device asked about, 3 chunks looked at\n"
     world.sandbox.archive.archive_again(FEBRUARY, b"other bytes")
     heading, row, *rest = oncsync("outdated").out.splitlines()
     assert heading.split()[0] == "file"
     assert row.split()[0].endswith("20150201T000000Z_20150228T000000Z-clean.csv")
     assert "1 file may be stale; 1 device and 3 chunks looked at" in rest
-    monkeypatch.setattr(discovering, "is_terminal", lambda: False)
+    monkeypatch.setattr(folding, "is_terminal", lambda: False)
     heading, row = oncsync("outdated").out.splitlines()
     assert dict(zip(heading.split("\t"), row.split("\t"), strict=True))["raw"] == FEBRUARY
 

@@ -11,8 +11,10 @@ import pytest
 
 from oncsync.caretaking import find_unwanted, prune
 from oncsync.engine.folder import FolderLock
+from oncsync.sandbox import Reply, json_reply
 from tests.cli.conftest import Command
 from tests.engine.bench import Killed, death_before
+from tests.faults.staging import Asking, answers, real_answer
 from tests.support.world import CTD_CSV, World
 
 is_root = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -46,6 +48,35 @@ def planned(oncsync: Command, *flags: str) -> list[tuple[str, str]]:
     answer: dict[str, Any] = json.loads(said.out)
     assert (answer["version"], answer["dryRun"], answer["removed"]) == (1, True, [])
     return [(one["fate"], one["path"]) for one in answer["files"]]
+
+
+EDITS = {
+    "lateDays": CTD_CSV + "    lateDays: 2\n",
+    "end": CTD_CSV.replace("2015-04-01", "2015-05-01"),
+    "name": CTD_CSV.replace("name: axis", "name: barkley"),
+    "locations": CTD_CSV.replace("BACAX", "[BACAX, BACND]"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_only_the_answer_let_go_of_is_kept_though_the_entry_was_edited(
+    oncsync: Command, synced: World, edit: str
+) -> None:
+    """Issue 6, 8: an entry is resolved when it changes, and that is when an answer that shrank is met."""
+
+    def deployments(asked: Asking) -> Reply:
+        rows = real_answer(synced.sandbox, "deployments", asked)
+        february = "2015-02-01T00:00:00.000Z"
+        return json_reply([row | {"begin": max(row["begin"], february)} for row in rows])
+
+    synced.sandbox.interfere = answers(deployments=deployments)
+    synced.write(EDITS[edit])
+    assert synced.sync().exit_code == 0
+    going = planned(oncsync)
+    assert [fate for fate, path in going if "20150101" in path] == ["vanished", "vanished"]
+    assert len(going) == 2
+    fates = {fate for fate, _ in planned(oncsync, "--include-vanished")}
+    assert fates == {"remove"}
 
 
 def test_what_the_lock_no_longer_wants_is_removed(oncsync: Command, narrowed: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
+from tests.faults.staging import ONE_MONTH, answers, runs
 from tests.support.world import TOKEN, World
 
 
@@ -83,6 +84,28 @@ def test_a_file_that_is_gone_or_changed_says_so(oncsync: Command, synced: World)
     assert "(another size)" in oncsync("show", path).out
     (synced.folder / path).unlink()
     assert origin(oncsync, path)["file"]["presence"] == "missing"
+
+
+def test_an_order_that_failed_is_found_by_its_id(oncsync: Command, world: World) -> None:
+    """Issue 6, 7: the state forgets it for the next order, and ONC's help desk asks for it. Rotated parts count too."""
+    world.write(ONE_MONTH)
+    world.sandbox.interfere = answers(
+        run=lambda asked: runs((4700 + int(asked["dpRequestId"]), "error", 0), is_over=True)
+    )
+    assert [oncsync("sync").code for _ in range(2)] == [3, 3]
+    (chunk,) = world.project()._read_state().chunks
+    events = origin(oncsync, chunk)["events"]
+    placed = [event["dpRequestId"] for event in events if event["event"] == "ordered"]
+    assert len(set(placed)) == 2
+    log = world.folder / ".oncsync" / "oncsync.log"
+    log.rename(log.with_name("oncsync.log.1"))
+    for number in placed:
+        for subject in (number, 4700 + number):
+            assert origin(oncsync, str(subject))["chunk"] == chunk
+    said = oncsync("show", chunk).out
+    assert f"none any more, the last one was dpRequestId {placed[1]}, dpRunId {4700 + placed[1]}" in said
+    assert f"(dpRequestId {placed[0]})\n" in said, "the first order's first line names it"
+    assert oncsync("show", str(placed[0])[:-1]).code == 2, "half an id is another's"
 
 
 def test_what_the_lock_no_longer_wants_is_still_known(oncsync: Command, synced: World) -> None:

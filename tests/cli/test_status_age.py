@@ -10,6 +10,7 @@ import pytest
 
 from oncsync.timespan import UTC
 from tests.cli.conftest import Command
+from tests.faults.staging import NO_SUCH_FILE, a_file, answers
 from tests.support.archived import FILES, archive_entry, list_files, write_lock
 from tests.support.world import CTD_CSV, World
 
@@ -33,11 +34,11 @@ def synced(world: World) -> World:
 
 
 def test_the_newest_data_of_each_entry_and_of_all_are_in_the_json(synced: World, oncsync: Command) -> None:
-    """R143: an open chunk reaches to what was asked for, not to the end of its day."""
+    """R143: an open chunk reaches to its last sample (one every half an hour), not to the end of its day."""
     answer = json.loads(oncsync("status", "--json").out)
     newest = {entry["name"]: datetime.fromisoformat(entry["newest"]) for entry in answer["entries"]}
-    assert newest["axis"] == datetime(2015, 4, 1, tzinfo=UTC)
-    assert timedelta() < datetime.now(UTC) - newest["open"] < timedelta(minutes=2)
+    assert newest["axis"] == datetime(2015, 3, 31, tzinfo=UTC), "the last daily average, as its file's name has it"
+    assert timedelta() < datetime.now(UTC) - newest["open"] < timedelta(minutes=32)
     assert datetime.fromisoformat(answer["newest"]) == newest["open"]
     assert "tooOld" not in answer
     line = oncsync("status").out.splitlines()[-2]
@@ -69,7 +70,7 @@ def test_old_data_exit_one_and_say_how_old_they_are(synced: World, oncsync: Comm
     said = oncsync("status", "--max-age", "PT1H")
     assert said.code == 1
     last = said.out.splitlines()[-1]
-    assert last.startswith("too old: axis: the newest data are of 2015-04-01 00:00 UTC, ")
+    assert last.startswith("too old: axis: the newest data are of 2015-03-31 00:00 UTC, ")
     assert last.endswith(" days ago")
     quiet = oncsync("status", "--max-age", "1h", "--quiet")
     assert (quiet.code, quiet.out.splitlines()) == (1, [last])
@@ -102,6 +103,22 @@ def test_where_nothing_is_here_everything_is_too_old(world: World, oncsync: Comm
     said = oncsync("status", "--max-age", "1d", "-q")
     assert (said.code, said.out) == (1, "too old: axis: no data are here\n")
     assert json.loads(oncsync("status", "--json").out)["newest"] is None
+
+
+def test_an_instrument_that_fell_silent_raises_the_alarm(world: World, oncsync: Command) -> None:
+    """Issue 6, 6, R143, R154: the newest datum counts, not that somebody asked today."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    last = now - timedelta(days=1)
+    name = f"Axis_CTD_{now - timedelta(days=2):%Y%m%dT%H%M%SZ}_{last:%Y%m%dT%H%M%SZ}-clean.json"
+    days = OPEN.replace("splitDateRange: day", "splitDateRange: P10D\n    latest: true")
+    world.write(days, settings="  metadata: false\n")
+    world.sandbox.interfere = answers(download=lambda asked: a_file(name) if asked["index"] == "1" else NO_SUCH_FILE)
+    assert world.sync().exit_code == 0
+    assert oncsync("status", "--max-age", "PT1H", "--quiet").code == 1
+    assert oncsync("status", "--max-age", "P2D", "--quiet").code == 0
+    assert datetime.fromisoformat(json.loads(oncsync("status", "--json").out)["newest"]) == last
+    index = json.loads((world.folder / "latest" / "open" / "index.json").read_bytes())
+    assert datetime.fromisoformat(index["end"].replace("Z", "+00:00")) == last
 
 
 def test_files_that_are_gone_from_the_folder_do_not_count(synced: World, oncsync: Command) -> None:

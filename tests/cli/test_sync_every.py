@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_runs_follow_each_other_until_sigterm_and_each_is_told(
     assert said.out.splitlines()[0].startswith("1 chunk done; 1 file, ")
     assert said.out.splitlines()[1:] == ["Nothing to do: the folder is as the lock wants it"] * 2
     next_runs = [line for line in said.err.splitlines() if line.startswith("Next run")]
-    assert next_runs == [f"Next run at 2026-11-21T12:{minute}:00.000Z" for minute in (15, 30, 45)]
+    assert next_runs == [f"Next run at 2026-11-21 12:{minute} UTC" for minute in (15, 30, 45)]
     assert "Terminated. What was done is recorded" in said.err
 
 
@@ -145,7 +145,7 @@ def test_a_run_that_fails_is_told_and_the_next_one_comes(small: World, oncsync: 
     said = every(oncsync, "--json", "-q")
     assert said.code == 143
     assert codes(said) == [6, 5, 3, 0]
-    assert said.err.count("error:") == 3
+    assert said.err.count("error:") == 2, "quietly: of those that did nothing, not of a chunk that the next run tries"
     assert "Next run" not in said.err
 
 
@@ -174,9 +174,16 @@ def test_a_chunk_that_failed_twice_rests_and_a_single_sync_tries_at_once(
     small.sandbox.interfere = answers(run=a_failed_run)
     asked = [0]
     waiting.between, waiting.most = lambda number: asked.append(small.asked("request")), 3
-    said = every(oncsync)
+    said = every(oncsync, "--json")
     asked.append(small.asked("request"))
     assert asked == [0, 1, 2, 2]
+    assert codes(said) == [3, 3, 3], "what rests has failed"
+    assert [json.loads(line)["planned"] for line in said.out.splitlines()][-1] == {"rest": 1}
+
+
+def test_what_rests_is_told(small: World, oncsync: Command, waiting: Waiting) -> None:
+    small.sandbox.interfere = answers(run=a_failed_run)
+    said = every(oncsync)
     assert "1 chunk failed lately and left alone for now" in said.out
     assert "Nothing to do" not in said.out
     small.sandbox.interfere = None
@@ -259,4 +266,35 @@ def test_quiet_tells_what_is_wrong_as_long_as_it_is(small: World, oncsync: Comma
     assert shown[0] == "axis"
     assert "1 failed" in shown[2]
     assert "no such option" in shown[3]
-    assert len(shown) == 4
+    assert shown[4].startswith("      hint: ")
+    assert len(shown) == 5
+
+
+def test_quiet_says_nothing_of_what_the_next_run_goes_on_with(small: World, oncsync: Command) -> None:
+    """R151: the exit code tells that the time was over, the window closed, or a chunk has to be tried again."""
+    small.sandbox.interfere = answers(run=lambda asked: runs((1, "error", None), is_over=True))
+    assert oncsync("sync", "-q") == Said(3, "", "")
+    small.sandbox.interfere = answers(run=lambda asked: runs((1, "queued", None), is_over=False))
+    assert oncsync("sync", "-q", "--max-time", "0.2s") == Said(7, "", "")
+    now = datetime.now(timezone.utc)
+    opens, closes = (f"{now + timedelta(hours=hours):%H:%M:%S}" for hours in (2, 3))
+    text = f'  metadata: false\n  beginRun: "{opens}"\n  endRun: "{closes}"\n  runTimeZone: UTC\n'
+    small.write(CTD_CSV, settings=text)
+    oncsync("resolve")
+    assert oncsync("sync", "-q", "--no-wait") == Said(7, "", "")
+
+
+def test_quiet_tells_that_the_disk_is_too_full(small: World, oncsync: Command) -> None:
+    """No run makes room by itself."""
+    small.write(CTD_CSV, settings="  metadata: false\n  minFree: 999999 TB\n")
+    said = oncsync("sync", "-q")
+    assert (said.code, said.out) == (8, "")
+    assert "`minFree` keeps" in said.err
+
+
+def test_the_help_tells_the_bounds_of_every(small: World, oncsync: Command) -> None:
+    for every in ("59s", "32d"):
+        said = oncsync("sync", "--every", every)
+        assert said.code == 2
+        assert "`--every` is from 60 s to 31.0 days" in said.err
+    assert "60s to 31d" in " ".join(oncsync("sync", "--help").out.split())

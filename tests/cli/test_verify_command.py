@@ -263,3 +263,16 @@ def test_a_finding_is_looked_at_again_by_the_state_as_it_is_now(
     said = oncsync("verify")
     assert moved
     assert said.code == 0
+
+
+def test_a_repair_that_the_service_refused_for_good_names_what_tries_again(oncsync: Command, synced: World) -> None:
+    """Rule 4: the files are gone at the service, and it refuses to make them once more."""
+    (synced.folder / data_files(synced)[0]).unlink()
+    gone = answers(download=lambda asked: refused(410), request=lambda asked: refused(403))
+    synced.sandbox.interfere = gone
+    assert oncsync("verify", "--repair").code == 3
+    said = oncsync("verify", "--repair")
+    assert "1 chunk failed for good before: `oncsync sync --retry-failed` tries again" in said.err
+    synced.sandbox.interfere = None
+    assert oncsync("sync", "--retry-failed").code == 0
+    assert oncsync("verify").code == 0

@@ -93,7 +93,7 @@ class TestQ7WhatEndsTheFiles:
     def test_of_a_run_that_made_no_file_each_is_no_data(self, stage: Stage, answer: Reply) -> None:
         stage.deliver({}, 0, absent=answer)
         ended = stage.sync_once()
-        assert (ended.exit_code, ended.outcome, ended.indexes) == (0, "empty", ["1"])
+        assert (ended.exit_code, ended.outcome, ended.indexes) == (0, "empty", ["1", "1"])
         assert "no data" in ended.reason
         assert stage.sync_once().indexes == []
 

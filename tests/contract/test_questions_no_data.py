@@ -97,7 +97,11 @@ class TestQ10WhatNoDataLooksLike:
         clock.jump(minutes=20)
         stage.play(request=answer[0])
         ended = stage.sync_once(tools=clock.tools())
-        assert (ended.outcome, stage.files()) == ("empty", names(1))
+        assert (ended.outcome, stage.files()) == ("done", names(1))
+        held = stage.february()  # it stays done, with what the service said to the second order
+        assert held is not None
+        assert held.refresh is not None
+        assert held.refresh.outcome == "empty"
         clock.jump(minutes=20)
         stage.deliver(some(2), 2)
         ended = stage.sync_once(tools=clock.tools())

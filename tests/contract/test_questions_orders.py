@@ -119,7 +119,7 @@ class TestQ20Metadata:
         stage.write(FEBRUARY, METADATA)
         stage.deliver({"meta": META}, count=0)
         ended = stage.sync_once()
-        assert (ended.outcome, ended.indexes) == ("empty", ["1"])
+        assert (ended.outcome, ended.indexes) == ("empty", ["1", "1"])
 
 
 class TestQ21Retention:

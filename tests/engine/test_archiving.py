@@ -637,7 +637,7 @@ def test_a_file_that_two_entries_want_is_fetched_for_the_one_that_keeps_it_longe
     both = (moving(new, keep=keep), archive_entry("b", [new], **other))
     assert ["/".join(one.wanted.keeper.key) for one in plan_of(State(), *both).chunks] == [owner]
     state = holding(new, old)
-    assert (judge_claims(make_lock(*both), state, NOW).claimed == {new.id: owner}) == (owner != "download/a")
+    assert (judge_claims(make_lock(*both), state, NOW, {}).claimed == {new.id: owner}) == (owner != "download/a")
     later = holding(new, old, entry=owner)
     assert outlived(both[0], later, new, others=both[1:]) == ({old.id} if keep and owner == "download/a" else set())
 

@@ -34,11 +34,32 @@ def no_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", link)
 
 
-@pytest.fixture(params=["links", "no links"])
+def another_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes whatever lies beside `.oncsync/` a mount: no file gets there, or back, by a new name alone."""
+
+    def parted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(source: Path, target: Path) -> Any:
+            if (".oncsync" in Path(source).parts) != (".oncsync" in Path(target).parts):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            return real(source, target)
+
+        return call
+
+    monkeypatch.setattr(os, "link", parted(os.link))
+    monkeypatch.setattr(Path, "replace", parted(Path.replace))
+
+
+DISKS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "links": lambda monkeypatch: None,
+    "no links": no_hard_links,
+    "another disk": another_disk,
+}
+
+
+@pytest.fixture(params=DISKS)
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, bench: Bench) -> Bench:
-    """Gives a folder with hard links, and one without."""
-    if request.param == "no links":
-        no_hard_links(monkeypatch)
+    """Gives a folder with hard links, one without, and one in which another disk is mounted."""
+    DISKS[request.param](monkeypatch)
     return bench
 
 
@@ -360,13 +381,12 @@ AFTER_FIRST = {f"{PLACE}/a.csv": b"a1", f"{PLACE}/b.csv": b"b1"}
 AFTER_SECOND = {f"{PLACE}/a.csv": b"a2", f"{PLACE}/c.csv": b"c2"}
 
 
-@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("disk", DISKS)
 def test_a_kill_before_any_step_of_an_order_costs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
 ) -> None:
     """R110: wherever it comes, the next run ends with the same files and no other."""
-    if not links:
-        no_hard_links(monkeypatch)
+    DISKS[disk](monkeypatch)
     for step in range(40):
         bench = Bench(tmp_path / f"{step}")
         with death_before(step, monkeypatch):
@@ -384,13 +404,12 @@ def test_a_kill_before_any_step_of_an_order_costs_nothing(
     pytest.fail("it never came to its end")
 
 
-@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("disk", DISKS)
 def test_a_kill_before_any_step_of_a_refresh_costs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
 ) -> None:
     """R110: until all new files are here the old ones are, and at no time neither; none is left over."""
-    if not links:
-        no_hard_links(monkeypatch)
+    DISKS[disk](monkeypatch)
     for step in range(40):
         bench = Bench(tmp_path / f"{step}")
         first_order(bench)
@@ -505,3 +524,78 @@ def test_a_name_that_a_file_has_left_is_free(bench: Bench) -> None:
     bench.settle(*moved)
     bench.bring(TWO, ("a.csv", b"2"), run_id=2)
     assert bench.tree() == {"x/a.csv": b"1", f"{PLACE}/a.csv": b"2"}
+
+
+# --- Links, which are people's -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["../../../../big/a.csv", "nowhere"])
+def test_a_link_in_the_place_of_a_file_is_not_moved(bench: Bench, to: str) -> None:
+    """Rule 1: a relative link leads nowhere from another place; the file that it stands for stays where it is."""
+    bench.bring(ONE, ("a.csv", b"data"))
+    place = bench.folder / PLACE / "a.csv"
+    bench.write("big/a.csv", place.read_bytes())
+    place.unlink()
+    place.symlink_to(to)
+    assert bench.settle(*wanted(make_lock(make_entry("a", make_request("2017-01-01", "2017-04-01"), path="x")))) == 0
+    assert (place.readlink(), bench.paths(ONE)) == (Path(to), [f"{PLACE}/a.csv"])
+    assert not (bench.folder / "x").exists()
+
+
+def test_a_link_in_the_place_of_a_file_is_set_aside_for_its_successor(bench: Bench) -> None:
+    """Rule 1: also where it leads to what arrived; and it is not removed with what is not wanted any more."""
+    bench.bring(ONE, ("a.csv", b"old a"), ("b.csv", b"old b"))
+    for name in ("a.csv", "b.csv"):
+        bench.write(f"big/{name}", (bench.folder / PLACE / name).read_bytes())
+        (bench.folder / PLACE / name).unlink()
+        (bench.folder / PLACE / name).symlink_to(bench.folder / "big" / name)
+    bench.bring(ONE, ("a.csv", b"new a"), run_id=2)
+    links = {path.name: path.read_bytes() for path in (bench.folder / PLACE).iterdir() if path.is_symlink()}
+    assert links == {"a~changed-1.csv": b"old a", "b.csv": b"old b"}
+    assert not (bench.folder / PLACE / "a.csv").is_symlink()
+    assert bench.tree()[f"{PLACE}/a.csv"] == b"new a"
+
+
+@pytest.mark.parametrize("link", ["BACAX", f"{PLACE}/_meta"])
+def test_nothing_is_ordered_for_a_place_behind_a_link_that_leads_away(bench: Bench, tmp_path: Path, link: str) -> None:
+    """Rule 7: a folder that came from elsewhere may hold links; the message names the one that does it."""
+    (tmp_path / "elsewhere").mkdir()
+    place = bench.folder / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FolderError, match="leads out of the folder") as caught:
+        check_writable(bench.folder, [ONE, TWO])
+    assert f"`{place}`" in caught.value.message
+    place.unlink()
+    (bench.folder / "inside").mkdir()
+    place.symlink_to(bench.folder / "inside")
+    check_writable(bench.folder, [ONE, TWO])
+
+
+def test_no_file_is_moved_behind_a_link_that_leads_away(bench: Bench, tmp_path: Path) -> None:
+    bench.bring(ONE, ("a.csv", b"data"))
+    (tmp_path / "elsewhere").mkdir()
+    (bench.folder / "x").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FolderError, match="leads out of the folder"):
+        bench.settle(*wanted(make_lock(make_entry("a", make_request("2017-01-01", "2017-04-01"), path="x"))))
+    assert (bench.tree(), list((tmp_path / "elsewhere").iterdir())) == ({f"{PLACE}/a.csv": b"data"}, [])
+
+
+def test_a_file_on_a_mounted_disk_moves_as_any_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill left of the copy is no obstacle."""
+    another_disk(monkeypatch)
+    bench.bring(ONE, ("a.csv", b"data"))
+    moved = wanted(make_lock(make_entry("a", make_request("2017-01-01", "2017-04-01"), path="x")))
+    for step in range(30):
+        with death_before(step, monkeypatch):
+            try:
+                bench.settle(*moved)
+                break
+            except Killed:
+                pass
+        bench.restart()
+        bench.shelves.recover()
+        assert list(bench.tree().values()) == [b"data"], step
+    bench.restart()
+    bench.shelves.recover()
+    assert (bench.tree(), bench.partials()) == ({"x/a.csv": b"data"}, [])

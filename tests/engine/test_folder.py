@@ -19,7 +19,15 @@ import msgspec
 import portalocker
 import pytest
 
-from oncsync.engine.folder import FolderLock, Holder, current_user, missing_files, prepare_folder
+from oncsync.engine.folder import (
+    GUARD_FILE,
+    FolderLock,
+    Holder,
+    current_user,
+    is_worked_in,
+    missing_files,
+    prepare_folder,
+)
 from oncsync.errors import FolderBusyError, FolderError
 from oncsync.state import ChunkState, FileRecord, State
 from oncsync.timespan import UTC
@@ -150,6 +158,19 @@ def test_a_second_oncsync_is_refused_and_told_who_is_first(folder: Path) -> None
     assert "lock-timeout" in (error.hint or "")
 
 
+def test_whoever_waited_is_told_how_long_and_not_to_do_what_was_done(folder: Path) -> None:
+    slept: list[float] = []
+    with (
+        FolderLock(folder),
+        pytest.raises(FolderBusyError) as caught,
+        FolderLock(folder, patience=2, sleep=slept.append),
+    ):
+        pass
+    assert sum(slept) == pytest.approx(2, abs=0.3)
+    assert "; 2 s were waited" in caught.value.message
+    assert caught.value.hint == "wait for it, or give a longer `--lock-timeout`"
+
+
 def test_two_in_one_process_are_two(folder: Path) -> None:
     with FolderLock(folder), pytest.raises(FolderBusyError, match=f"process {os.getpid()}"), FolderLock(folder):
         pass
@@ -265,6 +286,126 @@ def test_a_heartbeat_counts_for_a_minute_and_only_for_another_living_process(
     else:
         with pytest.raises(FolderBusyError, match="someone"), FolderLock(folder, now=lambda: now):
             pass
+
+
+def test_of_two_that_start_together_where_locks_lie_one_has_the_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 6, 4: both have looked before either has written; nothing rests on `flock` alone."""
+    let_everyone_in(monkeypatch)
+    real_look = FolderLock._other_holder
+    looked = threading.Barrier(2)
+
+    def look(self: FolderLock) -> Holder | None:
+        holder = real_look(self)
+        looked.wait(20)
+        return holder
+
+    monkeypatch.setattr(FolderLock, "_other_holder", look)
+    inside: list[FolderLock] = []
+    ended: list[int] = []
+
+    def start() -> None:
+        try:
+            with FolderLock(folder) as lock:
+                inside.append(lock)
+                gone.wait(20)
+        except FolderBusyError as error:
+            ended.append(error.exit_code)
+            gone.set()
+
+    gone = threading.Event()
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (len(inside), ended) == (1, [6])
+    assert lock_file(folder).read_bytes() == b""
+    assert not (folder / ".oncsync" / GUARD_FILE).exists()
+
+
+@pytest.mark.parametrize("is_left", [True, False], ids=["left by a kill", "in use"])
+def test_a_guard_that_stays_was_left_behind(folder: Path, monkeypatch: pytest.MonkeyPatch, is_left: bool) -> None:
+    """R110: nobody has to remove anything by hand; one that comes and goes belongs to others who start now."""
+    guard = folder / ".oncsync" / GUARD_FILE
+    guard.touch()
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if not is_left:
+            guard.unlink(missing_ok=True)
+            guard.touch()
+            os.utime(guard, (len(naps), len(naps)))
+
+    if is_left:
+        with FolderLock(folder, sleep=sleep):
+            assert not guard.exists()
+    else:
+        with pytest.raises(FolderBusyError), FolderLock(folder, sleep=sleep):
+            pass
+    assert sum(naps) <= 2.01
+
+
+def test_nobody_waits_for_a_guard_where_locks_are_honest(folder: Path) -> None:
+    naps: list[float] = []
+    for _ in range(3):
+        with FolderLock(folder, sleep=naps.append):
+            assert not (folder / ".oncsync" / GUARD_FILE).exists()
+    assert naps == []
+
+
+def test_a_disk_without_room_for_a_guard_lets_work_begin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any, **more: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("oncsync.engine.folder.os.open", full)
+        lock = FolderLock(folder).__enter__()
+    lock.__exit__(None, None, None)
+
+
+def test_who_finds_another_in_its_place_has_lost_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where locks lie and this process slept for long: the other's name stays, and is told."""
+    monkeypatch.setattr("oncsync.engine.folder.HEARTBEAT_SECONDS", 0.001)
+    with FolderLock(folder, now=lambda: NOW) as lock:
+        for _ in range(400):  # a heartbeat may fall between its look and ours
+            write_holder(folder, host="elsewhere")
+            lock._thread.join(0.05)
+            if not lock._thread.is_alive():
+                break
+    lost = lock.lost
+    assert lost is not None
+    assert "elsewhere" in lost.message
+    assert lost.exit_code == 6
+    assert b"elsewhere" in lock_file(folder).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("members", "seconds", "is_at_work"),
+    [
+        ({}, 30, True),
+        ({}, 61, False),
+        ({}, -61, False),
+        ({"host": "elsewhere"}, 60, True),
+        ({"process": 2**22 + 1}, 0, False),
+    ],
+)
+def test_somebody_works_in_a_folder_as_long_as_the_heartbeat_is_fresh(
+    folder: Path, members: dict[str, Any], seconds: int, is_at_work: bool
+) -> None:
+    if sys.platform == "win32" and "process" in members:
+        pytest.skip("processes cannot be looked for there without harm")
+    write_holder(folder, **members)
+    assert is_worked_in(folder, NOW + timedelta(seconds=seconds)) is is_at_work
+
+
+def test_nobody_works_in_a_folder_that_was_let_go_or_is_not_there(folder: Path, tmp_path: Path) -> None:
+    with FolderLock(folder):
+        assert is_worked_in(folder, datetime.now(UTC))
+    assert not is_worked_in(folder, datetime.now(UTC))
+    assert not is_worked_in(tmp_path / "absent", NOW)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"junk", b"\xff"])

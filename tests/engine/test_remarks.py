@@ -37,8 +37,8 @@ def test_rows_that_overlap_are_fetched_twice_and_both_are_named() -> None:
         make_entry("By Location!3", row("2017-03-01", "2017-06-01", "CTD2"), kind="row"),
     )
     assert warnings(lock) == [
-        "`By Location!2` (CTD1) and `By Location!3` (CTD2) overlap from 2017-03-01T00:00:00.000Z to "
-        "2017-03-10T00:00:00.000Z: what both want is fetched twice"
+        "`By Location!2` (CTD1) and `By Location!3` (CTD2) overlap from 2017-03-01 00:00 UTC to "
+        "2017-03-10 00:00 UTC: what both want is fetched twice"
     ]
 
 
@@ -62,8 +62,7 @@ def test_entries_that_cut_the_same_data_in_two_ways_are_told_once() -> None:
         make_entry("days", make_request(split="day")), make_entry("months", make_request("2017-04-01", "2017-07-01"))
     )
     assert warnings(lock) == [
-        "`days` and `months` overlap from 2017-05-01T00:00:00.000Z to 2017-06-01T00:00:00.000Z: what both want is "
-        "fetched twice"
+        "`days` and `months` overlap from 2017-05-01 00:00 UTC to 2017-06-01 00:00 UTC: what both want is fetched twice"
     ]
 
 
@@ -73,7 +72,7 @@ def test_several_overlaps_of_a_pair_are_counted() -> None:
         make_entry("b", row("2017-01-01", "2017-03-01", "B")),
     )
     assert warnings(lock) == [
-        "`a` and `b` overlap from 2017-01-05T00:00:00.000Z to 2017-01-10T00:00:00.000Z and 1 more times: what both "
+        "`a` and `b` overlap from 2017-01-05 00:00 UTC to 2017-01-10 00:00 UTC and 1 more times: what both "
         "want is fetched twice"
     ]
 

@@ -38,7 +38,7 @@ from tests.support.world import TOKEN, World, quick_sandbox
 MOST_MONTHS = 4
 PACE = Pace(
     shortest_poll=0.001, longest_poll=0.005, first_retry=0.001, longest_retry=0.005, attempts=2, late_file_attempts=2,
-    meta_patience=1.0, synchronize_patience=1.0, busy_retry=0.005,
+    meta_patience=1.0, synchronize_patience=1.0, doubt_patience=0.1, busy_retry=0.005,
 )  # fmt: skip
 DOWNLOAD = """\
   - name: axis

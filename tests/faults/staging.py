@@ -197,3 +197,15 @@ def kill_after(world: World, line: int) -> None:
     """Syncs in a process that kills itself after a journal line."""
     world.project().resolve()
     assert world.sync_in_child(kill_after=line) == -9
+
+
+def leave_at_work(world: World) -> None:
+    """Syncs until the time is over, with orders at work; each of them is run 1."""
+    clock = Clock()
+
+    def run(asked: Asking) -> Reply:
+        clock.jump(hours=1)
+        return runs((1, "data product running", 0), is_over=False)
+
+    world.sandbox.interfere = answers(run=run)
+    assert sync(world, tools=clock.tools(), max_seconds=1800).exit_code == 7

@@ -21,6 +21,7 @@ from oncsync.engine.archived import NOT_THERE
 from oncsync.engine.latest import LatestIndex
 from oncsync.engine.run import Tools
 from oncsync.errors import OncsyncError, TokenError, UnreachableError
+from oncsync.listed import SIZE_BELIEVED
 from oncsync.lockfile import Chunk
 from oncsync.project import Project
 from oncsync.sandbox import Fault, Faults, Reply, Sandbox, content_of
@@ -182,6 +183,47 @@ def test_a_file_of_another_length_than_listed_is_kept_marked_and_not_fetched_for
     assert states(world)["a.txt"].notes == (SIZE_DIFFERS,)
     assert go(world).counts.total == 0
     assert downloads(world.sandbox) == ["a.txt"]
+
+
+def test_a_file_of_another_length_is_told_shown_and_fetched_once_more_on_request(world: World) -> None:
+    """Q1, F6: a lie that looks like a file is seen and cured; one that comes twice the same is believed."""
+    a_lock_of(world, *(f"{letter}.txt" for letter in "abcde"), size=99)
+    archive_answers(world, lambda name: file_reply(b"sorry"))
+    recorder = Recorder()
+    assert go(world, watcher=recorder).exit_code == 0
+    told = [one.text for one in recorder.notices if one.level == "warning"]
+    assert sum("5 bytes came, 99 are listed" in text for text in told) == 3, "of very many a few are enough"
+    assert "--retry-failed" in told[1]
+    for files in (world.project().files(), world.project().files(everything=True)):
+        assert {file.reason for file in files} == {SIZE_DIFFERS}
+    assert any("another size than ONC lists" in line for line in describe_status(world.project().status()))
+
+    archive_answers(world, lambda name: file_reply(b"x" * 99 if name == "a.txt" else b"sorry"))
+    assert go(world, retry_failed=True).counts.files == 5
+    assert (states(world)["a.txt"].notes, states(world)["b.txt"].notes) == ((), (SIZE_BELIEVED,))
+    assert world.tree()[f"{PLACE}/a.txt"] == b"x" * 99
+    assert go(world, retry_failed=True).counts.total == 0
+    assert not any("another size than ONC lists" in line for line in describe_status(world.project().status()))
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"7", b"{}", b"[[["])
+def test_json_of_another_length_than_listed_is_no_file(world: World, body: bytes) -> None:
+    """F6, rule 7: nothing is kept of it, and the service well again brings the file."""
+    a_lock_of(world, "a.flac", size=8)
+    archive_answers(world, lambda name: Reply(200, "application/json", content_of(body)))
+    assert go(world).exit_code == 3
+    assert (world.tree(), states(world)["a.flac"].files) == ({}, ())
+    archive_answers(world, lambda name: file_reply(b"12345678"))
+    assert go(world).exit_code == 0
+    assert world.tree() == {f"{PLACE}/a.flac": b"12345678"}
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.json"])
+def test_json_of_the_listed_length_or_in_a_file_of_json_is_the_file(world: World, name: str) -> None:
+    a_lock_of(world, name, size=2 if name == "a.txt" else None)
+    archive_answers(world, lambda name: Reply(200, "application/json", content_of(b"[]")))
+    assert go(world).exit_code == 0
+    assert world.tree() == {f"{PLACE}/{name}": b"[]"}
 
 
 def test_a_file_without_a_length_that_is_shorter_than_listed_is_asked_for_again(world: World) -> None:

@@ -11,12 +11,12 @@ import pytest
 from oncsync.caretaking import find_unwanted, prune, repair, verify
 from oncsync.engine.run import Tools
 from oncsync.engine.slots import SlotBook, slots_folder
-from oncsync.sandbox import Fault, Faults
+from oncsync.sandbox import Fault, Faults, json_reply
 from oncsync.state import Ended, Event, Ordered, Ordering, Running, StateStore
 from oncsync.timespan import UTC
 from tests.engine.bench import Killed
 from tests.faults.dying import run_in_child
-from tests.faults.staging import NO_METADATA, ONE_MONTH
+from tests.faults.staging import NO_METADATA, ONE_MONTH, answers
 from tests.support.world import CTD_CSV, QUICK_PACE, World, quick_sandbox
 
 
@@ -127,6 +127,9 @@ def test_an_order_whose_slot_went_with_its_process_waits_while_others_have_the_q
     slot = book.take("other", 1, now, timedelta(hours=1))
     assert slot is not None
     book.confirm(slot, 7, now)
+    world.sandbox.interfere = answers(
+        status=lambda asked: json_reply({"searchHdrStatus": "OPEN"}) if asked["dpRequestId"] == "7" else None
+    )
     assert world.sync(max_seconds=0.3).exit_code == 7
     assert world.asked("run") == 0
     book.free(slot, now)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from oncsync.engine.folder import FolderLock, prepare_folder
 from oncsync.engine.loop import Loop
 from oncsync.engine.run import Tools
 from oncsync.sandbox import Reply, json_reply
@@ -83,7 +84,7 @@ def test_a_short_queue_does_not_hang_over_files_that_are_retried_when_their_chun
 
 
 def test_waiting_for_slots_of_another_folder_is_told_once_and_ends_with_them(world: World, tmp_path: Path) -> None:
-    """R94: four orders of another folder are alive at the service, and it says so in one line."""
+    """R94: four orders of another folder are alive at the service, and it says so in one line that names it."""
     world.write(ONE_MONTH)
     clock = Clock()
     others = slot_book(world, tmp_path / "elsewhere")
@@ -93,7 +94,8 @@ def test_waiting_for_slots_of_another_folder_is_told_once_and_ends_with_them(wor
         others.confirm(slot, 1000 + number, clock.now())
     recorder = Recorder()
     assert sync(world, watcher=recorder).counts.done == 1
-    assert recorder.texts("quota") == ["Waiting: 4 orders of yours are alive at the service, the limit of `runThreads`"]
+    alive = "Waiting: 4 orders of yours are alive at the service, the limit of `runThreads`"
+    assert recorder.texts("quota") == [f"{alive}, placed for `{tmp_path / 'elsewhere'}`"]
 
 
 # --- The time given ------------------------------------------------------------------------------------------------
@@ -164,6 +166,36 @@ def test_the_time_given_also_ends_the_wait_for_the_run_window(world: World) -> N
     assert world.asked("request") == 0
 
 
+def test_the_time_given_counts_from_the_start_of_the_command(world: World) -> None:
+    """R140, R155: a service that takes half an hour to say what there is leaves no time for new orders."""
+    clock = Clock()
+    world.sandbox.interfere = answers(deployments=lambda asked: clock.jump(minutes=30))
+    result = sync(world, max_seconds=900, tools=clock.tools())
+    assert result.stopped is not None
+    assert result.stopped.message == "The time given by `--max-time` is over; 3 of 3 chunks are left"
+    assert result.exit_code == 7
+    assert world.asked("request") == 0
+    assert sync(world, max_seconds=900, tools=clock.tools()).counts.done == 3
+
+
+def test_waiting_for_the_folder_counts_in_the_time_given(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R140: `--lock-timeout` gives nobody more time."""
+    clock, first = Clock(), FolderLock(world.folder)
+    world.project().resolve()
+    prepare_folder(world.folder)
+    first.__enter__()
+
+    def sleep(seconds: float) -> None:
+        clock.jump(minutes=30)
+        first.__exit__(None, None, None)
+
+    monkeypatch.setattr(
+        "oncsync.engine.planning.FolderLock", lambda *given, **more: FolderLock(*given, **more, sleep=sleep)
+    )
+    assert sync(world, max_seconds=900, lock_patience=60, tools=clock.tools()).exit_code == 7
+    assert world.asked("request") == 0
+
+
 def test_time_that_is_over_when_all_is_done_stops_nothing(world: World) -> None:
     """Exit code 0: nothing was left."""
     world.write(ONE_MONTH, settings=NO_METADATA)
@@ -200,7 +232,7 @@ def test_a_window_that_closes_in_mid_run_lets_the_transfer_end_and_begins_nothin
     assert begun.is_set()
     assert result.exit_code == 7
     assert result.stopped is not None
-    assert result.stopped.message.startswith("The run window is closed until 2026-11-21T22:00:00.000Z")
+    assert result.stopped.message.startswith("The run window is closed until 2026-11-21 22:00 UTC")
     assert list(world.tree().values()) == [b"x" * 1000 + b"y" * 1000]
     assert not list((world.folder / ".oncsync" / "partial").iterdir())
     assert world.asked("request") <= 2
@@ -231,7 +263,7 @@ def test_the_clock_is_looked_at_every_minute_while_the_window_is_closed(
     assert sync(world, tools=tools, watcher=recorder).counts.done == 1
     assert waits[:3] == [60.0] * 3
     assert max(waits) <= 60
-    assert "which opens at 2026-11-21T22:00:00.000Z" in recorder.texts("window")[0]
+    assert "which opens at 2026-11-21 22:00 UTC" in recorder.texts("window")[0]
 
 
 # --- The exit code -------------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from oncsync.api import Session
+from oncsync.caretaking.repeating import Rests
 from oncsync.errors import UnreachableError
 from oncsync.sandbox import Reply, json_reply, page_reply
 from tests.faults.staging import (
@@ -178,17 +180,48 @@ def test_outages_of_request_do_not_count_as_orders_the_service_could_not_make(lo
     assert sync(lone).counts.done == 1
 
 
-def test_three_failed_runs_end_a_chunk_for_good(lone: World) -> None:
+def test_failed_runs_end_a_chunk_for_good_once_they_lie_a_day_apart(lone: World) -> None:
     """Rule 4: a person has to look; `--retry-failed` orders again."""
+    clock = Clock()
     lone.sandbox.interfere = answers(run=a_run(0, "error"))
     outcomes = []
-    for _ in range(4):
-        assert sync(lone).exit_code == 3
+    for _ in range(5):
+        assert sync(lone, tools=clock.tools()).exit_code == 3
         outcomes.append(the_chunk(lone).outcome)
-    assert outcomes == ["failed-retryable", "failed-retryable", "failed-permanent", "failed-permanent"]
-    assert lone.asked("request") == 3
+        clock.jump(hours=8)
+    assert outcomes == ["failed-retryable"] * 3 + ["failed-permanent"] * 2
+    assert lone.asked("request") == 4
     lone.sandbox.interfere = None
-    assert sync(lone, retry_failed=True).counts.done == 1
+    assert sync(lone, retry_failed=True, tools=clock.tools()).counts.done == 1
+
+
+def test_two_failed_runs_end_no_chunk_however_far_apart_they_lie(lone: World) -> None:
+    clock = Clock()
+    lone.sandbox.interfere = answers(run=a_run(0, "error"))
+    for _ in range(2):
+        sync(lone, tools=clock.tools())
+        clock.jump(days=30)
+    assert the_chunk(lone).outcome == "failed-retryable"
+
+
+def test_an_hour_of_failing_runs_ends_nothing_that_runs_for_weeks(lone: World) -> None:
+    """Issue 6, 7: under `--every` it backs off, says so by exit code 3, and comes through by itself."""
+    clock, every = Clock(), timedelta(minutes=15)
+    rests, first = Rests(every), clock.now()
+    lone.sandbox.interfere = answers(run=a_run(0, "error"))
+    codes: list[int] = []
+    steps: list[str] = []
+    for _ in range(9):
+        start = clock.now()
+        if start - first > timedelta(minutes=50):
+            lone.sandbox.interfere = None
+        watcher = rests.listening(Recorder(), start)
+        result = sync(lone, tools=clock.tools(), resting=rests.at(start), watcher=watcher)
+        codes.append(result.exit_code)
+        steps += result.plan.counts
+        clock.jump(minutes=15)
+    assert steps == ["order", "order", "rest", "order", "rest", "rest", "rest", "order", "done"]
+    assert codes == [3] * 7 + [0, 0]
 
 
 def test_a_corrected_option_is_remembered_for_the_next_order(lone: World) -> None:

@@ -21,6 +21,7 @@ PACE = Pace(
     late_file_attempts=4,
     meta_patience=2.0,
     synchronize_patience=4.0,
+    doubt_patience=2.0,
     busy_retry=0.1,
 )
 WAITS: dict[str, Any] = {

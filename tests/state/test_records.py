@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from oncsync.state import (
@@ -16,6 +18,7 @@ from oncsync.state import (
     Order,
     Ordered,
     Outcome,
+    Refresh,
     Running,
     Started,
     Synced,
@@ -127,14 +130,45 @@ def test_a_file_fetched_again_replaces_only_itself() -> None:
 
 
 def test_no_data_is_an_outcome_of_its_own_and_takes_no_files_away() -> None:
-    """Rule 4, open question 10: an empty answer never deletes what is here."""
-    chunk = state_after(
-        *an_order(ONE),
-        *an_order(run_id=2, when=LATER, done=False),
-        Finished(at=LATER, chunk=CHUNK, outcome="empty", reason="no data", status=400, code=33),
-    ).chunks[CHUNK]
+    """Rule 4, open question 10: an empty answer never deletes what is here, nor what is known of it."""
+    empty = Finished(at=LATER, chunk=CHUNK, outcome="empty", reason="no data", status=400, code=33)
+    chunk = state_after(*an_order(done=False), empty).chunks[CHUNK]
     assert (chunk.outcome, chunk.reason, chunk.status, chunk.code) == ("empty", "no data", 400, 33)
-    assert (chunk.files, chunk.arriving, chunk.asked_at, chunk.attempts) == ((ONE,), (), LATER, 0)
+    chunk = state_after(*an_order(ONE), *an_order(run_id=2, when=LATER, done=False), empty).chunks[CHUNK]
+    assert chunk.refresh == Refresh(asked_at=LATER, at=LATER, outcome="empty", reason="no data", status=400, code=33)
+    assert (chunk.outcome, chunk.reason) == ("done", None)
+    assert (chunk.files, chunk.arriving, chunk.asked_at, chunk.attempts) == ((ONE,), (), NOON, 0)
+
+
+@pytest.mark.parametrize("outcome", ["empty", "refused", "failed-permanent", "expired"])
+def test_an_order_that_brings_nothing_leaves_the_files_the_order_they_came_from(outcome: Outcome) -> None:
+    """Rule 3: one of them that is lost is fetched again by it."""
+    held = state_after(*an_order(ONE)).chunks[CHUNK]
+    ended = Finished(at=LATER, chunk=CHUNK, outcome=outcome, reason="why")
+    anew: list[Event] = [ordering(when=LATER), ended]
+    lost: list[Event] = [*an_order(TWO, run_id=2, when=LATER, done=False), Forgotten(at=LATER, chunk=CHUNK, reason="")]
+    for events in (anew, [*lost, ended], [*lost, *anew]):
+        chunk = state_after(*an_order(ONE), *events).chunks[CHUNK]
+        assert (chunk.order, chunk.outcome, chunk.files) == (held.order, "done", (ONE,))
+        assert (chunk.arriving, chunk.asked_at, chunk.last_asked) == ((), NOON, LATER)
+
+
+def test_an_order_that_may_still_bring_files_is_taken_up_again() -> None:
+    failed = Finished(at=LATER, chunk=CHUNK, outcome="failed-retryable", reason="why")
+    events = [*an_order(ONE), *an_order(FRESH, run_id=2, when=LATER, done=False), failed]
+    chunk = state_after(*events).chunks[CHUNK]
+    assert chunk.order is not None
+    assert (chunk.outcome, chunk.order.run_ids, chunk.arriving) == ("done", (2,), (FRESH,))
+    chunk = state_after(*events, Finished(at=LATER, chunk=CHUNK, outcome="done")).chunks[CHUNK]
+    assert (chunk.files, chunk.superseded) == ((FRESH,), (ONE,))
+    assert (chunk.refresh, chunk.held_order, chunk.asked_at) == (None, None, LATER)
+
+
+def test_an_order_that_the_service_had_made_before_replaces_what_came_of_it_then() -> None:
+    """Open question 22: identical orders may share a run, and its files are fetched again."""
+    again = make_file("a.csv", content=b"newer")
+    chunk = state_after(*an_order(ONE, TWO), *an_order(again, when=LATER)).chunks[CHUNK]
+    assert (chunk.files, chunk.superseded) == ((again,), (TWO,))
 
 
 @pytest.mark.parametrize("outcome", ["failed-retryable", "failed-permanent", "refused", "expired"])
@@ -180,6 +214,19 @@ def test_orders_that_the_service_lost_are_counted_until_one_ends_well() -> None:
     assert state_after(*events, ordering(), empty).chunks[CHUNK].attempts == 0
     failed = Finished(at=LATER, chunk=CHUNK, outcome="failed-retryable")
     assert state_after(*events, ordering(), failed).chunks[CHUNK].attempts == 2
+
+
+def test_since_when_orders_are_lost_is_known_until_one_ends_well() -> None:
+    """The first of them counts, so that an hour of trouble at the service is no word for good."""
+    lost = [
+        event
+        for hours in (1, 2)
+        for event in (ordering(), Forgotten(at=NOON + timedelta(hours=hours), chunk=CHUNK, reason="x", is_loss=True))
+    ]
+    gone = Forgotten(at=LATER, chunk=CHUNK, reason="unknown id")
+    assert state_after(ordering(), gone).chunks[CHUNK].failing_since is None
+    assert state_after(*lost, ordering(), gone).chunks[CHUNK].failing_since == NOON + timedelta(hours=1)
+    assert state_after(*lost, *an_order(ONE)).chunks[CHUNK].failing_since is None
 
 
 def test_options_that_were_corrected_are_remembered_for_the_next_order() -> None:

@@ -71,10 +71,40 @@ def test_a_refresh_that_fails_cures_nothing(outcome: Any) -> None:
     assert chunk_after(STALED, *again(later, done=False), Forgotten(at=later, chunk=CHUNK, reason="gone")).stale == SEEN
 
 
-def test_a_refresh_that_finds_no_data_cures_it() -> None:
+def test_a_date_ahead_of_the_look_is_no_news_to_an_order_after_it() -> None:
+    """Q31: a date may be misread by a zone; a raw file that was seen before the order is in what the order makes."""
+    ahead = {"a.txt": SEEN.at + 7 * HOUR}
+    seen = Stale(at=SEEN.at, count=1, archived=ahead["a.txt"], names=("a.txt",), ahead=ahead)
+    staled = Staled(at=SEEN.at, chunk=CHUNK, stale=seen)
+    assert chunk_after(staled, *again(NOON + 2.5 * HOUR)).stale == seen, "placed before it was seen"
+    chunk = chunk_after(staled, *again(SEEN.at + HOUR))
+    assert (chunk.stale, chunk.seen) == (None, ahead)
+
+
+@pytest.mark.parametrize("outcome", ["empty", "refused"])
+def test_a_refresh_that_brings_nothing_cures_nothing_and_is_not_asked_for_on_every_run(outcome: Any) -> None:
+    """R149: the files stay what they were, and so does the mark; what was answered is not asked for again (rule 3)."""
     later = SEEN.at + HOUR
-    events = [*again(later, done=False), Finished(at=later, chunk=CHUNK, outcome="empty")]
-    assert chunk_after(STALED, *events).stale is None
+    events = [*again(later, done=False), Finished(at=later, chunk=CHUNK, outcome=outcome)]
+    chunk = chunk_after(STALED, *events)
+    assert (chunk.stale, chunk.outcome, chunk.may_be_newer) == (SEEN, "done", False)
+    newer = Stale(at=later + 2 * HOUR, count=1, archived=later + HOUR)
+    assert chunk_after(STALED, *events, Staled(at=newer.at, chunk=CHUNK, stale=newer)).may_be_newer
+
+
+def test_an_order_that_the_service_had_made_before_cures_nothing_unless_it_brings_other_files() -> None:
+    """Q22: identical orders may share a run, which was made before the raw files were archived again."""
+    later = SEEN.at + HOUR
+    same = chunk_after(STALED, *an_order(make_file("a.csv"), when=later))
+    assert (same.stale, same.may_be_newer) == (SEEN, False)
+    assert chunk_after(STALED, *an_order(make_file("a.csv", content=b"new"), when=later)).stale is None
+
+
+def test_a_refresh_of_a_span_without_files_that_finds_no_data_cures_it() -> None:
+    none = [*an_order(done=False), Finished(at=NOON, chunk=CHUNK, outcome="empty")]
+    later = SEEN.at + HOUR
+    events = [*none, STALED, *an_order(done=False, when=later), Finished(at=later, chunk=CHUNK, outcome="empty")]
+    assert state_after(*events).chunks[CHUNK].stale is None
 
 
 def test_the_time_of_a_whole_look_is_kept() -> None:

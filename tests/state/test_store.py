@@ -318,7 +318,7 @@ def test_an_older_snapshot_from_a_backup_is_followed_by_the_journal_once(tmp_pat
     one.close()
     (tmp_path / "state.json").write_bytes(backup)
     restored = opened(tmp_path)
-    assert (restored.state.chunks[CHUNK].attempts, restored.state.generation) == (1, 2)
+    assert (restored.state.chunks[CHUNK].attempts, restored.state.generation) == (1, 3)
     journal = (tmp_path / "state.journal").read_bytes()
     restored.snapshot()
     restored.close()
@@ -398,6 +398,68 @@ def test_a_snapshot_that_cannot_be_made_again_without_a_gap_is_refused(tmp_path:
     before = everything(tmp_path)
     with pytest.raises(InputError, match=r"`state\.json` is not a state document"):
         StateStore(tmp_path / "state.json")
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("snapshots", [1, 2, 4])
+@pytest.mark.parametrize("is_journal_there", [True, False])
+def test_a_snapshot_that_is_gone_is_made_again(tmp_path: Path, snapshots: int, is_journal_there: bool) -> None:
+    """Issue 6, 4, rule 3: a journal or a copy beside it tells that there was one."""
+    one = opened(tmp_path)
+    for _ in range(snapshots):
+        lose(one)
+        one.snapshot()
+    one.close()
+    (tmp_path / "state.json").unlink()
+    if not is_journal_there:
+        (tmp_path / "state.journal").unlink()
+    notices: list[str] = []
+    assert StateStore(tmp_path / "state.json", notice=notices.append).state == one.state
+    assert notices == ["`state.json` is gone; it is made again from the one before it, and nothing is lost"]
+    again = opened(tmp_path)
+    lose(again)
+    again.close()
+    assert read(tmp_path).chunks[CHUNK].attempts == snapshots + 1
+
+
+def test_a_snapshot_of_a_backup_under_a_newer_journal_is_made_again(tmp_path: Path) -> None:
+    """Rule 3: whatever is between the two would be ordered again."""
+    one = opened(tmp_path)
+    backups = []
+    for _ in range(3):
+        lose(one)
+        one.snapshot()
+        backups.append((tmp_path / "state.json").read_bytes())
+    lose(one)
+    one.close()
+    for backup in backups[:-1]:
+        (tmp_path / "state.json").write_bytes(backup)
+        notices: list[str] = []
+        state = StateStore(tmp_path / "state.json", notice=notices.append).state
+        assert state.chunks == one.state.chunks
+        assert "older than `state.journal`" in notices[0]
+        again = opened(tmp_path)
+        assert (tmp_path / "state.json.damaged").read_bytes() == backup
+        again.close()
+        assert read(tmp_path).chunks[CHUNK].attempts == 4
+
+
+@pytest.mark.parametrize("backup", [None, b'{"version": 1, "generation": 1, "chunks": {}}'])
+def test_a_snapshot_that_lacks_what_its_journal_follows_is_refused(tmp_path: Path, backup: bytes | None) -> None:
+    """Rule 3: nothing leads from what is there to the journal, and half a state would have all of it ordered again."""
+    one = opened(tmp_path)
+    for _ in range(3):
+        lose(one)
+        one.snapshot()
+    one.close()
+    for name in ("state.json", "state.json.previous", "state.journal.previous"):
+        (tmp_path / name).unlink()
+    if backup is not None:
+        (tmp_path / "state.json").write_bytes(backup)
+    before = everything(tmp_path)
+    with pytest.raises(InputError, match="what happened since is not all known") as caught:
+        StateStore(tmp_path / "state.json")
+    assert "nothing was changed" in (caught.value.hint or "")
     assert everything(tmp_path) == before
 
 
@@ -626,3 +688,16 @@ def test_recording_costs_the_same_whatever_the_size_of_the_state(
         assert all(one.state.chunks[key] is chunk for key, chunk in others.items())
         one.close()
     assert sizes[0] == sizes[1]
+
+
+def test_what_a_killed_writer_left_half_written_goes_when_the_next_one_begins(tmp_path: Path) -> None:
+    """The folder's lock is held by then: no other writer is alive. Nothing else is touched."""
+    recorded(tmp_path, ordering())
+    left = [".state.json.0123456789ab.part", ".state.journal.0123456789ab.part", "state.json.previous.part"]
+    others = [".relative.lock.0123456789ab.part", "state.json.part", ".state.json.mine.part"]
+    for name in (*left, *others):
+        (tmp_path / name).write_bytes(b"half")
+    StateStore(tmp_path / "state.json")
+    assert {*left, *others} <= {entry.name for entry in tmp_path.iterdir()}, "who only reads removes nothing"
+    opened(tmp_path).close()
+    assert {entry.name for entry in tmp_path.iterdir()} == {"state.journal", *others}

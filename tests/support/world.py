@@ -28,6 +28,7 @@ QUICK_PACE = Pace(
     late_file_attempts=4,
     meta_patience=2.0,
     synchronize_patience=5.0,
+    doubt_patience=0.2,
     busy_retry=0.05,
 )
 CTD_CSV = """\
