@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -58,10 +60,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(left_out)]
 
 
+@pytest.fixture(scope="session")
+def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Gives new directories; pytest's own way looks through all that there are for each, which are thousands."""
+    top = tmp_path_factory.mktemp("places")
+    return (top / str(number) for number in count())
+
+
+@pytest.fixture
+def tmp_path(_places: Iterator[Path]) -> Path:
+    """Gives a test an empty directory of its own."""
+    place = next(_places)
+    place.mkdir()
+    return place
+
+
 @pytest.fixture(autouse=True)
-def _own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_machine(monkeypatch: pytest.MonkeyPatch, _places: Iterator[Path]) -> None:
     """Gives each test empty user folders and an environment without a token or an `ONCSYNC_` variable."""
-    home: Path = tmp_path_factory.mktemp("home")
+    home = next(_places)
+    home.mkdir()
     for name in ("HOME", "USERPROFILE", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(home if name in ("HOME", "USERPROFILE") else home / name.lower()))
     for name in ("ONC_TOKEN", "ONCSYNC_SERVER", "ONCSYNC_FOLDER", "NETRC"):

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,6 +91,7 @@ def imported_names(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{module}.{alias.name}" if is_package else module) for alias in node.names)
 
 
+@cache
 def our_imports() -> list[Import]:
     """Gives every import of one of our rooms."""
     found = []
@@ -101,7 +103,6 @@ def our_imports() -> list[Import]:
     return found
 
 
-IMPORTS = our_imports()
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ROOMS = {room_of(path) for path in MODULES} - {"__init__"}
 
@@ -116,7 +117,7 @@ def test_imports_only_go_down() -> None:
     """A module imports from floors below its own; the few neighbours that know each other are named."""
     wrong = [
         f"{one.place} imports oncsync.{one.imported}"
-        for one in IMPORTS
+        for one in our_imports()
         if one.room in FLOOR_OF
         and one.imported in FLOOR_OF
         and one.room != one.imported
@@ -128,7 +129,7 @@ def test_imports_only_go_down() -> None:
 
 def test_the_imports_that_are_checked_are_found_at_all() -> None:
     """A reader of imports that finds none would prove nothing."""
-    seen = {(one.room, one.imported) for one in IMPORTS}
+    seen = {(one.room, one.imported) for one in our_imports()}
     assert {("resolver", "api"), ("project", "engine"), ("cli", "project"), ("connection", "sandbox")} <= seen
     assert {name for path in MODULES for _, name in imported_names(path)} > {"msgspec", "oncsync.timespan", "json"}
 
@@ -136,30 +137,30 @@ def test_the_imports_that_are_checked_are_found_at_all() -> None:
 def test_no_room_reaches_for_a_name_that_is_none_of_ours() -> None:
     """Every `oncsync.X` that is imported exists, names of the package's own face aside."""
     face = set(oncsync.__all__) | {"__version__"}
-    assert {one.imported for one in IMPORTS} <= ROOMS | face
+    assert {one.imported for one in our_imports()} <= ROOMS | face
 
 
 def test_only_the_command_line_uses_the_packages_own_face() -> None:
     """`from oncsync import Project` is for users: inside the house it would hide which way an import goes."""
     face = set(oncsync.__all__) - {"__version__"}
-    assert [one.place for one in IMPORTS if one.imported in face] == []
+    assert [one.place for one in our_imports() if one.imported in face] == []
 
 
 def test_the_sandbox_imports_nothing_of_ours() -> None:
     """It is an imitation of the service: what it shared with the client, both could get wrong together."""
-    assert [one.place for one in IMPORTS if one.room == "sandbox" and one.imported != "sandbox"] == []
+    assert [one.place for one in our_imports() if one.room == "sandbox" and one.imported != "sandbox"] == []
     allowed = {"__future__", *sys.stdlib_module_names, "oncsync"}
     outside = {name.split(".")[0] for path in MODULES if room_of(path) == "sandbox" for _, name in imported_names(path)}
     assert outside <= allowed, "the standard library is all it needs"
 
 
 def test_only_who_starts_the_sandbox_knows_it() -> None:
-    assert {one.room for one in IMPORTS if one.imported == "sandbox"} <= WHO_KNOWS_THE_SANDBOX
+    assert {one.room for one in our_imports() if one.imported == "sandbox"} <= WHO_KNOWS_THE_SANDBOX
 
 
 def test_the_client_knows_no_manifest_lock_or_folder() -> None:
     """`api` is the client and nothing else."""
-    assert {one.imported for one in IMPORTS if one.room == "api"} <= {
+    assert {one.imported for one in our_imports() if one.room == "api"} <= {
         "api", "errors", "timespan", "naming", "listed", "atomic", "schemas", "__version__"
     }  # fmt: skip
 
