@@ -7,7 +7,9 @@ WORKERS ?= auto
 SERVER ?=
 ONLY ?=
 
-.PHONY: demo test lint format bench soak cassettes golden live clean
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test lint compiled format bench soak cassettes golden live clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,13 +23,17 @@ demo: $(VENV)/.installed  ## Real files through the whole chain, on the embedded
 	@$(BIN)/oncsync sync -m examples/quickstart.yaml --folder demo
 	@$(BIN)/python examples/after_demo.py demo
 
-test: $(VENV)/.installed lint  ## ruff, mypy --strict and the whole test suite
-	$(BIN)/python -m pytest -n $(WORKERS) -q
+test: $(VENV)/.installed  ## ruff, mypy --strict and the whole test suite
+	@$(MAKE) --no-print-directory -j2 lint compiled
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+compiled: $(VENV)/.installed  ## Rewrites the tests' assertions once, which every worker would do by itself
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
