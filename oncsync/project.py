@@ -387,7 +387,8 @@ class Project:
         from oncsync.engine.mounts import check_place
         from oncsync.state import StateStore
 
-        check_place(self.folder, self.state_path)
+        if not self._takes_over:
+            check_place(self.folder, self.state_path)
         return StateStore(self.state_path).state
 
     @property

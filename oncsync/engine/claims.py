@@ -101,31 +101,42 @@ class _Wishes:
 
     def __init__(self, lock: Lock, before: Mapping[str, str], asked: AskedBy, now: datetime) -> None:
         self._before, self._asked, self._spans = before, asked, _asked_spans(asked, now)
-        self._products: dict[str, set[str]] = defaultdict(set)
+        self._alike: dict[str, list[str]] = defaultdict(list)
+        for key, one in asked.items():
+            self._alike[one.filters].append(key)
+        self._products: dict[str, list[str]] = defaultdict(list)
+        """Downloads by product; a row means no more than it says."""
         listed: dict[str, list[Span]] = defaultdict(list)
         for entry in lock.entries if asked else ():
             for request in entry.requests:
                 product = request.product_digest
-                self._products["/".join(entry.key)].add(product)
+                key = "/".join(entry.key)
+                if entry.kind == "download" and key in asked and key not in self._products[product]:
+                    self._products[product].append(key)
                 listed[product].append(Span(request.begin, request.end or LAST_INSTANT))
         self._listed = {product: merge_spans(spans) for product, spans in listed.items()}
 
     def asking(self, held: ChunkState) -> str | None:
         """Gives the entry; None where files of another cut have the data, or nobody asks for them."""
-        filters = self._before.get(held.entry)
-        for key, one in self._asked.items():
+        filters = self._before.get(held.entry, "")
+        keys: list[str] = [*self._alike.get(filters, []), *self._products.get(held.product, [])]
+        for key in keys:
             span = self._spans[key]
-            is_same = one.filters == filters
             if not held.product:  # an archive file: no other cut has it
-                if is_same and span.begin <= held.begin < span.end:
+                if span.begin <= held.begin < span.end:
                     return key
                 continue
-            is_same = is_same or (held.product in self._products[key] and not one.has_events)
             wanted = span.clip(Span(held.begin, held.end))
             is_listed = wanted.is_empty or is_tiled(wanted, self._listed.get(held.product, ()))
-            if is_same and not is_listed:
+            if self._chooses_alike(key, filters) and not is_listed:
                 return key
         return None
+
+    def _chooses_alike(self, key: str, filters: str) -> bool:
+        """Whether an entry chooses among what a place has as another did: a device that it excludes is given up."""
+        own = self._asked[key]
+        is_alike = not filters or own.filters.partition("-")[0] == filters.partition("-")[0]
+        return own.filters == filters or (is_alike and not own.has_events)
 
 
 def _asked_spans(asked: AskedBy, now: datetime) -> dict[str, Span]:

@@ -57,11 +57,21 @@ def _take_place(source: Path, target: Path) -> bool:
 
 def end_copy(source: Path, target: Path) -> bool:
     """Ends what a kill interrupted of a move from another disk; says whether `target` has the file's bytes already."""
-    if target.is_symlink() or file_size(source) != file_size(target) or not is_beginning(source, target):
+    if target.is_symlink() or file_size(source) != file_size(target) or is_one_disk(source, target):
+        return False
+    if not is_beginning(source, target):
         return False
     remove_quietly(_copy_beside(target))
     remove_quietly(source)
     return True
+
+
+def is_one_disk(source: Path, target: Path) -> bool:
+    """Whether two files lie on one disk: then a move from one to the other leaves nothing half done."""
+    try:
+        return source.stat().st_dev == target.stat().st_dev
+    except OSError:
+        return True
 
 
 def _from_any_disk(move: Callable[[Path, Path], bool], source: Path, target: Path) -> bool:

@@ -22,7 +22,8 @@ SEARCH_COMPLETE = "search complete"
 """How the service's message begins when the work is over and only the file is not there yet (onc-api.md 3.3)."""
 ENDS_TO_TRUST_IN_DOUBT = 5
 """How often "no more files" must be heard of an order that may not be over."""
-
+SHARE_OF_DOUBT = 1 / 20
+"""How much of the patience in doubt is left for an order that has had it already: three minutes of an hour."""
 MOST_REPEATS = 4
 """After so many equal files in a row, beyond those announced, the service is not asked for more."""
 
@@ -107,8 +108,19 @@ class FileDesk:
         One that is still to come says that the order works: then `if_at_work`, for `run` starts nothing new.
         """
         work.is_in_doubt, work.ends_to_trust, work.if_at_work = True, ENDS_TO_TRUST_IN_DOUBT, if_at_work
-        work.unchanged_since = self._run.tools.monotonic()
+        run = self._run
+        work.unchanged_since, work.doubt_patience = run.tools.monotonic(), run.pace.doubt_patience
+        if self._is_long_unchanged(work):  # it had that time while nobody looked
+            work.doubt_patience *= SHARE_OF_DOUBT
         self.begin(work)
+
+    def _is_long_unchanged(self, work: Work) -> bool:
+        """Whether an order was placed, and its last file came, longer ago than a doubt lasts."""
+        run = self._run
+        chunk = run.store.state.chunks[work.id]
+        came = [file.at for file in (*chunk.files, *chunk.arriving) if file.run_id in work.counts]
+        last = max([*came, *([chunk.order.at] if chunk.order else [])], default=run.tools.now())
+        return run.tools.now() - last > timedelta(seconds=run.pace.doubt_patience)
 
     def begin(self, work: Work) -> None:
         """Queues the files of an order that is over at the service, except those that are whole already."""
@@ -269,7 +281,7 @@ class FileDesk:
             run.shelves.put(work.id, file)
         self._note_came(work, file)
         if work.is_in_doubt:
-            work.unchanged_since = run.tools.monotonic()
+            work.unchanged_since, work.doubt_patience = run.tools.monotonic(), run.pace.doubt_patience
             work.in_doubt.add(file.key)
         work.data_files += job.index != META
         run.counts.files += 1
@@ -303,7 +315,7 @@ class FileDesk:
         run = self._run
         unchanged = run.tools.monotonic() - work.unchanged_since
         if None in work.counts.values():
-            if unchanged < run.pace.doubt_patience and not run.is_too_old(work):
+            if unchanged < work.doubt_patience and not run.is_too_old(work):
                 run.later(poll_wait(run.pace, unchanged, None, run.tools.jitter()), lambda: self._ask_on(work))
                 return
             text = f"the service does not say that the order is over, but no file came for {unchanged / 60:.0f} min"

@@ -21,6 +21,10 @@ from oncsync.lockfile import Chunk, Lock, LockedRequest, LockEntry
 from oncsync.state import FINAL_OUTCOMES, PERMANENT_OUTCOMES, ChunkState, State
 from oncsync.timespan import LAST_INSTANT, Duration, Span, is_tiled, merge_spans, parse_duration
 
+TRIES_AT_ONCE = 3
+"""How many orders the service may fail to make before the next ones wait for each other, longer and longer."""
+FIRST_REST, LONGEST_REST = timedelta(minutes=15), timedelta(hours=4)
+
 Step: TypeAlias = Literal["done", "empty", "covered", "order", "attach", "fetch", "wait", "rest", "failed"]
 """What a chunk needs. `order`: a new order; `attach`: an order of ours lives at the service; `fetch`: files of a
 finished order are missing here; `wait`: nothing can be had now; `rest`: failed lately and is left alone for now;
@@ -195,6 +199,8 @@ def _decide(
     if chunk.outcome in PERMANENT_OUTCOMES:
         return step("order", "tried again on request") if retry_failed else step("failed", chunk.reason or "failed")
     if chunk.outcome not in FINAL_OUTCOMES:
+        if _rests(chunk, now) and not retry_failed:
+            return step("rest", f"failed {chunk.attempts} times in a row, tried again later: {chunk.reason}")
         return step("order", f"tried again: {chunk.reason}" if chunk.reason else "not finished")
     return _decide_held(step, chunk, span, lacks_files, now, terms, retry_failed)
 
@@ -212,6 +218,14 @@ def has_live_order(chunk: ChunkState) -> bool:
     order = chunk.order
     is_placed = order is not None and order.request_id is not None and not order.is_ended
     return is_placed and chunk.outcome not in PERMANENT_OUTCOMES and _is_unfinished(chunk)
+
+
+def _rests(chunk: ChunkState, now: datetime) -> bool:
+    """Whether the service has just failed once more to make a chunk: each order costs it hours (rule 3)."""
+    if chunk.attempts < TRIES_AT_ONCE or chunk.at is None:
+        return False
+    rest = FIRST_REST * (1 << min(chunk.attempts - TRIES_AT_ONCE, 10))
+    return timedelta() <= now - chunk.at < min(rest, LONGEST_REST)
 
 
 def _is_unfinished(chunk: ChunkState) -> bool:

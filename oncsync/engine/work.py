@@ -78,6 +78,8 @@ class Work:
     """What to do in doubt when a file is still to come."""
     unchanged_since: float = 0.0
     """When the doubt began, or the last file came."""
+    doubt_patience: float = 0.0
+    """For how long no file must come before the order is taken for over, in seconds."""
     notes: list[str] = field(default_factory=list)
 
     @property

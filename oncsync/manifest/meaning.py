@@ -11,6 +11,7 @@ from oncsync.manifest.model import DEFAULT_SPLITS, Download, Request, Settings
 from oncsync.timespan import format_instant, is_relative, parse_end, parse_instant
 
 _DIGEST_LENGTH = 20
+_CHOOSING = ("deviceCode", "exclude", "near", "prefer")
 _NO_FILTERS = ("download", "latest", "keep", "maxOrderHours", "lateDays", "refreshOpen")
 """Members of a meaning that do not say what is asked for."""
 
@@ -51,11 +52,19 @@ def entry_digest(entry: Download | Request, settings: Settings) -> str:
 
 
 def filter_digest(entry: Download | Request) -> str:
-    """Gives 20 hex digits that stand for what an entry asks for, whenever, cut and kept however, and named whatever."""
+    """Gives hex digits that stand for what an entry asks for, whenever, cut and kept however, and named whatever.
+
+    20 of them for all its filters; before a dash as many for those that choose among what a place has.
+    """
     meaning = _download_meaning(entry) if isinstance(entry, Download) else _request_meaning(entry)
     written = {
         key: value for key, value in meaning.items() if key not in _NO_FILTERS and value not in (None, (), [], {})
     }
+    choosing = {key: value for key, value in written.items() if key in _CHOOSING}
+    return f"{_digest_of(choosing)}-{_digest_of(written)}"
+
+
+def _digest_of(written: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(written, order="sorted")).hexdigest()[:_DIGEST_LENGTH]
 
 

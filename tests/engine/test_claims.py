@@ -100,6 +100,16 @@ def test_an_answer_that_shrinks_with_a_change_that_still_asks_for_it_releases_no
     assert judge_claims(lock, state, NOW, {}).released == (LAST,), "nobody knows what it asks for"
 
 
+def test_a_device_that_people_leave_out_is_given_up() -> None:
+    """The place and the product are asked for as ever, and still the files go with the change."""
+    whole, shrunk = make_lock(make_entry("a", THREE)), make_lock(make_entry("a", TWO))
+    state = held(whole)
+    sync(state, whole, asking("2017-01-01", "2017-04-01", filters="all-1"))
+    lock = changed(shrunk, "another")
+    assert judge_claims(lock, state, NOW, asking("2017-01-01", "2017-04-01", filters="all-2")).released == ()
+    assert judge_claims(lock, state, NOW, asking("2017-01-01", "2017-04-01", filters="one-3")).released == (LAST,)
+
+
 def test_an_answer_that_shrinks_with_a_new_name_releases_nothing() -> None:
     """The entry of the new name takes over what the other ordered."""
     state = held(make_lock(make_entry("a", THREE)))

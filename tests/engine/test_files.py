@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from oncsync.engine import disk
 from oncsync.engine.files import check_writable
 from oncsync.errors import FolderError
 from oncsync.state import Forgotten
@@ -47,6 +48,7 @@ def another_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "link", parted(os.link))
     monkeypatch.setattr(Path, "replace", parted(Path.replace))
+    monkeypatch.setattr(disk, "is_one_disk", lambda one, other: False)
 
 
 DISKS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -122,6 +124,17 @@ def test_a_file_that_comes_between_arrival_and_rename_is_not_overwritten(either:
     assert either.paths(ONE) == [f"{PLACE}/CTD~{ONE.chunk.id}-1-1-2.csv"]
     assert either.settle(ONE) == 1
     assert either.paths(ONE) == [f"{PLACE}/CTD~{ONE.chunk.id}.csv"]
+
+
+def test_a_file_of_the_same_bytes_that_somebody_put_there_stays_theirs(bench: Bench) -> None:
+    """Rule 1: on one disk a move leaves nothing half done, so what lies there came from a person."""
+    bench.order(ONE)
+    file = bench.arrive(ONE, "CTD.csv", b"data", put=False)
+    bench.write(file.path, b"data")
+    bench.shelves.put(ONE.chunk.id, file)
+    bench.finish(ONE)
+    assert file.path not in bench.paths(ONE)
+    assert bench.tree()[file.path] == b"data"
 
 
 def test_a_directory_in_its_place_is_left_alone(either: Bench) -> None:

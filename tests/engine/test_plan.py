@@ -182,6 +182,22 @@ def test_a_failure_that_may_pass_goes_on_with_its_order(outcome: Outcome) -> Non
     assert steps(LOCK, state) == ["attach"]
 
 
+@pytest.mark.parametrize(("failures", "rest"), [(1, 0), (2, 0), (3, 15), (5, 60), (9, 240)])
+def test_an_order_that_fails_again_and_again_waits_longer_and_longer(failures: int, rest: int) -> None:
+    """Rule 3: each costs the service hours, and a timer may start a sync every quarter of an hour."""
+    state, key = State(), MAY.chunks[0].id
+    for _ in range(failures):
+        ordered(state, MAY, 0, LATE)
+        apply_event(state, Forgotten(at=LATE, chunk=key, reason="error", is_loss=True))
+        apply_event(state, Finished(at=LATE, chunk=key, outcome="failed-retryable", reason="error"))
+    end = LATE + timedelta(minutes=rest)
+    assert steps(LOCK, state, now=end) == ["order"]
+    if rest:
+        assert steps(LOCK, state, now=end - timedelta(seconds=1)) == ["rest"]
+        assert steps(LOCK, state, now=LATE, retry_failed=True) == ["order"]
+        assert steps(LOCK, state, now=LATE - timedelta(days=1)) == ["order"], "a clock that was set back"
+
+
 def test_an_order_that_is_gone_is_ordered_anew_and_the_reason_told() -> None:
     """R110."""
     state = State()

@@ -223,6 +223,29 @@ def test_an_end_in_doubt_is_believed_only_when_it_has_long_been_the_end(world: W
     assert any("does not say that the order is over" in note for note in the_chunk(world).notes)
 
 
+def test_an_order_that_had_its_time_while_nobody_looked_is_not_waited_for_so_long(world: World) -> None:
+    """Issue 6, item 6: else runs of ten minutes each would never end a doubt of an hour."""
+    service, clock = Orders(world), Clock()
+    leave_at_work(world)
+
+    def download(asked: Asking) -> Reply:
+        if asked["index"] == "1":
+            return service.download(asked)
+        clock.jump(seconds=20)
+        return NO_SUCH_FILE
+
+    world.sandbox.interfere = answers(
+        run=service.run, download=download, status=lambda asked: json_reply({"searchHdrStatus": "PENDING REVIEW"})
+    )
+    tools = msgspec.structs.replace(clock.tools(), pace=msgspec.structs.replace(QUICK_PACE, doubt_patience=3600.0))
+    assert sync(world, tools=tools, max_seconds=600).exit_code == 7
+    assert names(world) == ALL[:1]
+    clock.jump(minutes=60)
+    began = clock.monotonic()
+    assert sync(world, tools=tools, max_seconds=600).counts.done == 1
+    assert 180 <= clock.monotonic() - began < 600
+
+
 def test_a_file_in_doubt_that_is_still_to_come_says_that_the_order_works(world: World) -> None:
     """onc-api.md 3.2: while a run works `run` starts nothing new, so it may tell when the order is over."""
     service = Orders(world, 3)
