@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -120,6 +121,7 @@ def sync_folder(
         try:
             shelves.recover()
             plan = _plan(job, store.state, tools)
+            _warn_of_unknown_files(job.folder, store.state, plan, warn)
             on_plan(plan)
             result = _carry_out(job, plan, store, shelves, connect_for_work, watcher, tools, hold)
             shelves.sweep()
@@ -137,6 +139,28 @@ def _plan(job: FolderJob, state: State, tools: Tools) -> Plan:
         job.lock, state, job.folder, tools.now(), job.terms, job.retry_failed, job.only, refresh=job.refresh
     )
     return (plan if job.chunks is None else plan.of_chunks(job.chunks)).resting(job.resting)
+
+
+def _warn_of_unknown_files(folder: Path, state: State, plan: Plan, warn: Callable[[str], None]) -> None:
+    """Says, before a first sync orders anything, that files lie where its own will: perhaps the records were lost."""
+    if state.chunks:
+        return
+    places = sorted({planned.wanted.directory for planned in plan.work})
+    taken = [place for place in places if place and _has_files(folder / place)]
+    if taken:
+        more = f" and {len(taken) - 1} more places" if len(taken) > 1 else ""
+        warn(
+            f"Files that oncsync knows nothing of lie in `{taken[0]}`{more}: they stay, and new ones come beside them. "
+            "If `.oncsync` was lost, put it back; `oncsync adopt` takes in archive files that are here"
+        )
+
+
+def _has_files(place: Path) -> bool:
+    try:
+        with os.scandir(place) as entries:
+            return any(entry.is_file(follow_symlinks=False) for entry in entries)
+    except OSError:
+        return False
 
 
 def _warning_to(watcher: Watcher) -> Callable[[str], None]:

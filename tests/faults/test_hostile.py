@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from oncsync.errors import FolderError
 from oncsync.sandbox import Reply, content_of
+from tests.faults.staging import Recorder, sync
 from tests.support.world import TOKEN, World
 
 
@@ -198,3 +200,17 @@ def test_a_folder_whose_name_is_no_utf8_works(world: World) -> None:
     project = Project(world.manifest, folder=odd)
     assert project.sync(tools=Tools(pace=QUICK_PACE)).counts.done == 3
     assert json.dumps(project.status().folder)
+
+
+def test_a_folder_that_lost_its_records_is_told_before_all_is_ordered_again(world: World) -> None:
+    """What lies there stays as it is; a first sync into an empty folder says nothing of the kind."""
+    recorder = Recorder()
+    assert sync(world, watcher=recorder).exit_code == 0
+    assert [notice for notice in recorder.notices if "knows nothing of" in notice.text] == []
+    before = world.tree()
+    shutil.rmtree(world.folder / ".oncsync")
+    assert sync(world, watcher=recorder).exit_code == 0
+    texts = [notice.text for notice in recorder.notices]
+    warned = next(number for number, text in enumerate(texts) if "knows nothing of lie in `BACAX/CTD" in text)
+    assert warned < max(number for number, notice in enumerate(recorder.notices) if notice.event == "ordered")
+    assert before.items() <= world.tree().items()
