@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count as counting
-from itertools import takewhile
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -99,9 +98,9 @@ class Work:
         jobs = []
         for run_id in self.counts:
             here = {int(index) for run, index in settled if run == run_id and index != META}
-            lacking, beyond = (index for index in counting(1) if index not in here), self.listed(run_id) + 1
-            first = next(lacking)
-            indexes = (first, *takewhile(lambda index, last=beyond: index <= last, lacking))  # type: ignore[misc]
+            first = next(index for index in counting(1) if index not in here)
+            beyond = range(first + 1, self.listed(run_id) + 2)
+            indexes = [first, *(index for index in beyond if index not in here)]
             jobs += [Job(self.id, run_id, str(index)) for index in indexes]
         return jobs
 
